@@ -1,0 +1,238 @@
+"""The types that both packages speak: what was asked, who can be asked, how it went, what to expect.
+
+Imports the standard library and numpy only, so that serving can import it for free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+Vectors = NDArray[np.float32]
+
+
+class PointsmanError(Exception):
+    """Something that the user can mend; the message gives the value, the rule and the remedy.
+
+    PointsmanError
+    ├── DataError      outcomes, tasks or a models file that cannot be used
+    ├── UsageError     an argument outside its range, an unknown name
+    └── ModelError     a model did not answer (see orchestrator.models)
+    """
+
+
+class DataError(PointsmanError):
+    """Raised when a file or table cannot be used as it is."""
+
+
+class UsageError(PointsmanError, ValueError):
+    """Raised when an argument is outside its range or names something unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One prompt with what is known of it.
+
+    `reference` is read by the grader called `grader`; both are absent in live traffic.
+    """
+
+    prompt: str
+    task_id: str = ""
+    task_type: str | None = None
+    reference: str | None = None
+    grader: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """A model that the user can call. Prices are USD per million tokens.
+
+    `model` is what the endpoint calls it (default: `name`); `api_key_env` names the environment variable
+    that holds the key. `provider` is a LangChain provider name ("openai" covers every OpenAI-compatible server).
+    """
+
+    name: str
+    usd_per_mtok_in: float
+    usd_per_mtok_out: float
+    context_tokens: int = 8192
+    capabilities: frozenset[str] = frozenset({"text"})
+    provider: str = "openai"
+    model: str = ""
+    base_url: str | None = None
+    api_key_env: str | None = None
+    system_prompt: str | None = None
+    max_tokens: int | None = None
+    temperature: float = 0.0
+    roles: tuple[str, ...] = ()
+
+    def usd(self, prompt_tokens: float, completion_tokens: float) -> float:
+        """Return the price in USD of one call with these token counts."""
+        return (self.usd_per_mtok_in * prompt_tokens + self.usd_per_mtok_out * completion_tokens) / 1e6
+
+
+Catalogue = Mapping[str, ModelCard]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one model did on one task. `quality` is None when the answer or its grade is missing."""
+
+    task_id: str
+    prompt: str
+    model: str
+    quality: float | None
+    task_type: str | None = None
+    reference: str | None = None
+    cost_usd: float | None = None
+    latency_s: float | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    response: str | None = None
+    source: str | None = None
+    label_source: str = "gold"
+    propensity: float | None = None
+    time: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What the policy expects of one model on one task.
+
+    `p_success` and `novelty` lie in [0, 1]; novelty is the share of training prompts that lay closer to
+    the rest of the training set than this prompt does.
+    """
+
+    model: str
+    p_success: float
+    usd: float
+    latency_s: float
+    novelty: float = 0.0
+
+
+@dataclass(frozen=True)
+class Forecasts:
+    """Forecasts of n prompts and m models: arrays of shape (n, m); `novelty` has shape (n,)."""
+
+    models: tuple[str, ...]
+    p_success: FloatArray
+    usd: FloatArray
+    latency_s: FloatArray
+    novelty: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.p_success)
+
+    def row(self, i: int) -> tuple[Forecast, ...]:
+        """Return the forecasts of prompt `i`, one per model, in the order of `models`."""
+        return tuple(
+            Forecast(
+                model,
+                float(self.p_success[i, j]),
+                float(self.usd[i, j]),
+                float(self.latency_s[i, j]),
+                float(self.novelty[i]),
+            )
+            for j, model in enumerate(self.models)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one verifier found in an answer.
+
+    `p_correct` in [0, 1] or None when this kind of evidence is absent; `reason` is one line.
+    """
+
+    kind: str
+    p_correct: float | None
+    reason: str
+    usd: float = 0.0
+    latency_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Why a model was chosen: forecasts, the dial, and the probability with which this choice is made."""
+
+    model: str
+    dial: float
+    propensity: float
+    reason: str
+    forecasts: tuple[Forecast, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One finished model call inside a request.
+
+    `text` is None when the call failed, and `error` then says why; `confidence` is None until verified.
+    """
+
+    model: str
+    text: str | None
+    confidence: float | None = None
+    error: str | None = None
+    usd: float = 0.0
+    latency_s: float = 0.0
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRecord:
+    """A finished request as feedback keeps it; `time` is ISO 8601 in UTC."""
+
+    trace_id: str
+    time: str
+    prompt: str
+    strategy: str
+    decision: Decision
+    attempts: tuple[Attempt, ...]
+    result: str
+    model: str | None
+    confidence: float | None
+    usd: float
+    latency_s: float
+    task_type: str | None = None
+    policy_version: str | None = None
+    data_digest: str | None = None
+    price_digest: str | None = None
+
+
+class SuccessModel(Protocol):
+    """Learns P(success) of every model from features; one file in success_models/ each.
+
+    scikit-learn in shape: the constructor stores, `fit` learns and returns self, `clone` works.
+    """
+
+    def fit(self, X: Vectors, quality: FloatArray) -> Self:
+        """Learn from X (n, d) and quality (n, m) in [0, 1]; NaN marks a missing outcome."""
+        ...
+
+    def predict(self, X: Vectors) -> FloatArray:
+        """Return P(success), shape (n, m), in [0, 1]."""
+        ...
+
+    def to_arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Return all that was learned as plain arrays."""
+        ...
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> Self:
+        """Rebuild a fitted estimator from `to_arrays`."""
+        ...
+
+
+class Forecaster(Protocol):
+    """What serving needs of a policy."""
+
+    def forecast(self, prompts: Sequence[str]) -> Forecasts:
+        """Return forecasts for n prompts."""
+        ...
