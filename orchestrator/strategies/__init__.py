@@ -1,0 +1,75 @@
+"""Each file here is one strategy; its name is the file's name.
+
+A strategy is a callable `Situation -> Move`: pure, synchronous, no I/O. The laws are in orchestrator.moves.
+Strategies compose: `load("fallback(cascade(cost_based, threshold=0.6))")`.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import fields
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any, Protocol
+
+from orchestrator.moves import Move, Situation
+from router_training.contract import UsageError
+
+
+class Strategy(Protocol):
+    """Decides the next move."""
+
+    def __call__(self, situation: Situation, /) -> Move: ...
+
+
+def available() -> tuple[str, ...]:
+    """Return the names of all strategies, sorted."""
+    return tuple(sorted(module.name for module in iter_modules(__path__)))
+
+
+def load(name: str, **options: Any) -> Strategy:
+    """Build the strategy that `name` describes: a name, or a call such as "fallback(cascade)".
+
+    Args:
+        name: a strategy; in parentheses, the strategy it wraps and its options as `key=value`.
+        options: the outermost strategy's fields, by name.
+
+    Raises:
+        UsageError: if a name or option is unknown, or the description is not of that form.
+    """
+    try:
+        tree = ast.parse(name.strip(), mode="eval").body
+    except SyntaxError as error:
+        raise _malformed(name) from error
+    return _build(tree, name, options)
+
+
+def _build(tree: ast.expr, text: str, options: dict[str, Any]) -> Strategy:
+    match tree:
+        case ast.Name(id=name):
+            return _make(name, options)
+        case ast.Call(func=ast.Name(id=name), args=inner, keywords=keywords) if len(inner) <= 1:
+            try:
+                written = {word.arg: ast.literal_eval(word.value) for word in keywords if word.arg}
+            except ValueError as error:
+                raise _malformed(text) from error
+            wrapped = {"inner": _build(inner[0], text, {})} if inner else {}
+            return _make(name, {**wrapped, **written, **options})
+    raise _malformed(text)
+
+
+def _make(name: str, options: dict[str, Any]) -> Strategy:
+    if name not in available():
+        raise UsageError(f"unknown strategy {name!r}; choose one of {', '.join(available())}")
+    kind = import_module(f"{__name__}.{name}").Strategy
+    known = tuple(one.name for one in fields(kind))
+    if unknown := sorted(options.keys() - set(known)):
+        raise UsageError(f"strategy {name} has no option {unknown[0]!r}; it has {', '.join(known) or 'none'}")
+    strategy: Strategy = kind(**options)
+    return strategy
+
+
+def _malformed(text: str) -> UsageError:
+    return UsageError(
+        f"strategy {text!r} cannot be read; write a name, or a call such as 'fallback(cascade(threshold=0.7))'"
+    )
