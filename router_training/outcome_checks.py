@@ -1,0 +1,240 @@
+"""What every outcome table must obey; each breach is one sentence with file, row, rule and remedy."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from router_training.contract import DataError
+from router_training.outcome_files import Rows
+
+REQUIRED = ("task_id", "prompt", "model", "quality")
+LABEL_SOURCES = ("gold", "human", "verifier", "judge")
+TORN_SHARE = 0.01  # a few tasks with two prompts are a flaw of the table, more are a mistake in task_id
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class NumberRule:
+    """The closed range of one numeric column, and what to do about a value outside."""
+
+    low: float
+    high: float
+    remedy: str
+
+
+NUMBERS = {
+    "quality": NumberRule(0.0, 1.0, "rescale it, or leave it blank where the grade is missing"),
+    "cost_usd": NumberRule(0.0, np.inf, "give the price of one call in USD, or leave it blank"),
+    "latency_s": NumberRule(0.0, np.inf, "give seconds, or leave it blank"),
+    "prompt_tokens": NumberRule(0.0, np.inf, "give a token count, or leave it blank"),
+    "completion_tokens": NumberRule(0.0, np.inf, "give a token count, or leave it blank"),
+    "propensity": NumberRule(0.0, 1.0, "give the probability of this choice, or leave it blank"),
+}
+TEXTS = (
+    "task_id",
+    "prompt",
+    "model",
+    "task_type",
+    "reference",
+    "response",
+    "source",
+    "label_source",
+    "time",
+    "error",
+)
+COLUMNS = (
+    "task_id",
+    "prompt",
+    "model",
+    "quality",
+    "task_type",
+    "reference",
+    "cost_usd",
+    "latency_s",
+    "prompt_tokens",
+    "completion_tokens",
+    "response",
+    "source",
+    "label_source",
+    "propensity",
+    "time",
+    "error",
+)
+
+
+def checked(rows: Rows) -> pd.DataFrame:
+    """Return the rows with the columns COLUMNS, typed and sorted by task and model.
+
+    Texts have dtype `string`, numbers float64 with NaN where missing; other columns are left out. Where up
+    to TORN_SHARE of the tasks have several prompts, rows with the rarer ones are left out, with a warning.
+
+    Raises:
+        DataError: at the first rule that the rows break.
+    """
+    rows = _with_prompts(rows)
+    _require_columns(rows)
+    if rows.frame.empty:
+        raise DataError(f"{rows.origin} has no rows; it needs one per task and model")
+    typed = {name: _texts(rows, name) for name in TEXTS} | {name: _numbers(rows, name) for name in NUMBERS}
+    typed["label_source"] = typed["label_source"].fillna("gold")
+    frame = pd.DataFrame({name: typed[name] for name in COLUMNS})
+    _check_label_sources(rows, frame)
+    _check_unique(rows, frame)
+    frame = _with_one_prompt_per_task(rows, frame)
+    if frame["quality"].isna().all():
+        raise DataError(
+            f"{rows.origin}: quality is blank in every row; grade at least some answers in [0, 1]"
+        )
+    return frame.sort_values(["task_id", "model"], kind="stable", ignore_index=True)
+
+
+def _require_columns(rows: Rows) -> None:
+    missing = [name for name in REQUIRED if name not in rows.frame.columns]
+    if missing:
+        found = ", ".join(map(str, rows.frame.columns)) or "none"
+        raise DataError(
+            f"{rows.origin} has no column {' and no column '.join(map(repr, missing))} (found: {found}); "
+            "outcomes need task_id, prompt (or messages), model and quality: rename or add it"
+        )
+
+
+def _with_prompts(rows: Rows) -> Rows:
+    """Take the prompt from the last user message where only `messages` is given."""
+    if "prompt" in rows.frame.columns or "messages" not in rows.frame.columns:
+        return rows
+    prompts = [_last_user_text(rows, i, value) for i, value in enumerate(rows.frame["messages"])]
+    return Rows(rows.frame.assign(prompt=prompts), rows.origin, rows.numbers, rows.unit)
+
+
+def _last_user_text(rows: Rows, i: int, value: Any) -> str:
+    try:
+        messages = json.loads(value) if isinstance(value, str) else value
+        last = [message for message in messages if message["role"] == "user"][-1]["content"]
+        if isinstance(last, str):
+            return last
+        return "\n".join(part["text"] for part in last if part.get("type", "text") == "text")
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+        raise DataError(
+            f"{rows.place(i)}: messages holds no user text; "
+            'write [{"role": "user", "content": "..."}] or give a prompt'
+        ) from error
+
+
+def _texts(rows: Rows, name: str) -> pd.Series[Any]:
+    if name not in rows.frame.columns:
+        return pd.Series(pd.NA, index=rows.frame.index, dtype="string")
+    column = rows.frame[name]
+    if column.dtype == object:
+        column = column.map(_json_text)
+    texts = column.astype("string")
+    texts = texts.mask(texts == "")
+    blank = texts.isna() | (texts.str.strip() == "").fillna(False)
+    if name in REQUIRED and blank.any():
+        i = _first(blank)
+        raise DataError(f"{rows.place(i)}: {name} is blank; every outcome names its {name}: fill it in")
+    return texts
+
+
+def _json_text(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
+
+
+def _numbers(rows: Rows, name: str) -> pd.Series[Any]:
+    if name not in rows.frame.columns:
+        return pd.Series(np.nan, index=rows.frame.index, dtype="float64")
+    given = rows.frame[name]
+    if given.dtype == object or isinstance(given.dtype, pd.StringDtype):
+        given = given.map(_number_text)
+    numbers = pd.to_numeric(given, errors="coerce").astype("Float64").astype("float64")
+    rule = NUMBERS[name]
+    wrong = given.notna() & numbers.isna()
+    if wrong.any():
+        i = _first(wrong)
+        raise DataError(
+            f"{rows.place(i)}: {name} is {_short(rows.frame[name].iloc[i])}, not a number; {rule.remedy}"
+        )
+    wrong = numbers.notna() & ~(numbers.between(rule.low, rule.high) & np.isfinite(numbers))
+    if wrong.any():
+        i = _first(wrong)
+        span = f"in [0, {rule.high:g}]" if np.isfinite(rule.high) else "finite and at least 0"
+        raise DataError(f"{rows.place(i)}: {name} is {numbers.iloc[i]:g}, but must be {span}; {rule.remedy}")
+    return numbers
+
+
+_WORDS = {"": None, "nan": None, "null": None, "none": None, "na": None, "true": 1.0, "false": 0.0}
+
+
+def _number_text(value: Any) -> Any:
+    """Read the words that files use for missing, true and false."""
+    if isinstance(value, str):
+        return _WORDS.get(value.strip().lower(), value)
+    return value
+
+
+def _check_label_sources(rows: Rows, frame: pd.DataFrame) -> None:
+    wrong = ~frame["label_source"].isin(LABEL_SOURCES)
+    if wrong.any():
+        i = _first(wrong)
+        raise DataError(
+            f"{rows.place(i)}: label_source is {_short(frame['label_source'].iloc[i])}; "
+            f"use one of {', '.join(LABEL_SOURCES)}, or leave it blank for gold"
+        )
+
+
+def _check_unique(rows: Rows, frame: pd.DataFrame) -> None:
+    again = frame.duplicated(["task_id", "model"])
+    if again.any():
+        i = _first(again)
+        same = (frame["task_id"] == frame["task_id"].iloc[i]) & (frame["model"] == frame["model"].iloc[i])
+        raise DataError(
+            f"{rows.place(i)}: task {_short(frame['task_id'].iloc[i])} and model "
+            f"{_short(frame['model'].iloc[i])} already stand in {rows.unit} {rows.numbers[_first(same)]}; "
+            "keep one row per task and model (average repeats)"
+        )
+
+
+def _with_one_prompt_per_task(rows: Rows, frame: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the rows whose prompt is not their task's most common one, where such tasks are rare."""
+    first = frame.groupby("task_id", sort=False)["prompt"].transform("first")
+    other = frame["prompt"] != first
+    if not other.any():
+        return frame
+    torn = frame["task_id"][other].nunique()
+    tasks = frame["task_id"].nunique()
+    if torn > TORN_SHARE * tasks:
+        i = _first(other)
+        same = frame["task_id"] == frame["task_id"].iloc[i]
+        raise DataError(
+            f"{rows.place(i)}: task {_short(frame['task_id'].iloc[i])} has another prompt than in "
+            f"{rows.unit} {rows.numbers[_first(same)]}; one task_id means one prompt: give the second its own"
+        )
+    sizes = frame.groupby(["task_id", "prompt"]).size().reset_index(name="rows")
+    sizes = sizes.sort_values(["task_id", "rows", "prompt"], ascending=[True, False, True])
+    common = sizes.drop_duplicates("task_id").set_index("task_id")["prompt"].to_dict()
+    kept = frame["prompt"] == frame["task_id"].map(common)
+    logger.warning(
+        "%s: %d of %d tasks have more than one prompt; %d rows with the rarer prompt are left out",
+        rows.origin,
+        torn,
+        tasks,
+        int((~kept).sum()),
+    )
+    return frame.loc[kept]
+
+
+def _first(mask: pd.Series[Any]) -> int:
+    flags: NDArray[np.bool_] = mask.to_numpy(dtype=bool, na_value=False)
+    return int(np.argmax(flags))
+
+
+def _short(value: Any, width: int = 60) -> str:
+    text = str(value)
+    return repr(text if len(text) <= width else text[: width - 1] + "…")
