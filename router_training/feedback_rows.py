@@ -1,0 +1,69 @@
+"""Finished requests as rows of the outcome table, and those rows as Parquet.
+
+A feedback row and a seed row are the same `Outcome`: retraining is training on more rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from router_training.contract import Outcome, RequestRecord
+
+_NUMBERS = {
+    "quality": pa.float64(),
+    "cost_usd": pa.float64(),
+    "latency_s": pa.float64(),
+    "propensity": pa.float64(),
+}
+_COUNTS = {"prompt_tokens": pa.int64(), "completion_tokens": pa.int64()}
+_COLUMNS = tuple(field.name for field in fields(Outcome))
+_SCHEMA = pa.schema([(name, (_NUMBERS | _COUNTS).get(name, pa.string())) for name in _COLUMNS])
+
+
+def outcomes_of(record: RequestRecord) -> list[Outcome]:
+    """Return one outcome per attempt; a failed or unverified attempt has quality None, never 0.
+
+    `task_id` is the trace id, for live traffic has no other. The propensity belongs to the model that
+    the router chose; a model asked because an earlier answer was refused has none.
+    """
+    return [
+        Outcome(
+            task_id=record.trace_id,
+            prompt=record.prompt,
+            model=attempt.model,
+            quality=None if attempt.error else attempt.confidence,
+            task_type=record.task_type,
+            cost_usd=attempt.usd,
+            latency_s=attempt.latency_s,
+            prompt_tokens=attempt.prompt_tokens,
+            completion_tokens=attempt.completion_tokens,
+            response=attempt.text,
+            source="feedback",
+            label_source="verifier",
+            propensity=record.decision.propensity if attempt.model == record.decision.model else None,
+            time=record.time,
+            error=attempt.error,
+        )
+        for attempt in record.attempts
+    ]
+
+
+def write_rows(records: Iterable[RequestRecord], path: Path) -> None:
+    """Write the outcomes of these requests as one Parquet file."""
+    rows = [asdict(outcome) for record in records for outcome in outcomes_of(record)]
+    pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), path)
+
+
+def read_rows(path: Path) -> list[Outcome]:
+    """Return the outcomes that `write_rows` wrote."""
+    return [Outcome(**row) for row in pq.read_table(path, columns=list(_COLUMNS)).to_pylist()]
+
+
+def unique(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """Return one outcome per request and model, the latest shipped, however often each was shipped."""
+    return list({(outcome.task_id, outcome.model): outcome for outcome in outcomes}.values())

@@ -1,0 +1,299 @@
+"""The one door to MLflow: runs, the registry of policies, request traces and feedback.
+
+Everything lies in one experiment. Without an address the records go to `mlruns/` under the current
+folder: `mlflow.db` (SQLite) and `artifacts/`. A server's address in MLFLOW_TRACKING_URI changes nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from router_training.contract import Outcome, RequestRecord, UsageError
+from router_training.feedback_rows import read_rows, unique, write_rows
+from router_training.local_records import database_file, must_be_database, taking_turns
+from router_training.traces import is_escalated, is_failed, sample_for_traces, utc
+
+# MLflow reads these when it is imported; one that the user has set stays. Nothing is reported to MLflow's
+# makers; migrations, progress bars and run addresses stay out of our output; an absent server is noticed soon.
+for _name, _value in {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
+}.items():
+    os.environ.setdefault(_name, _value)
+
+from mlflow import MlflowClient  # noqa: E402 (after the settings above)
+from mlflow.artifacts import download_artifacts  # noqa: E402
+from mlflow.entities import Dataset, DatasetInput, Metric, Param  # noqa: E402
+from mlflow.exceptions import MlflowException  # noqa: E402
+
+from router_training.trace_writer import write_traces  # noqa: E402
+
+EXPERIMENT = "pointsman"
+REGISTERED = "router"
+CHAMPION = "champion"
+PREVIOUS = "previous"
+TRACES_PER_WRITE = 100
+PARAMS_PER_WRITE = 100
+_KIND = "pointsman.kind"
+_ROWS = "outcomes.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRun:
+    """A training run and the version under which the registry keeps its policy."""
+
+    run_id: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChampionPolicy:
+    """The policy that serves, as folders on this machine; `answer_model_path` is None where none was logged."""
+
+    path: Path
+    version: str
+    run_id: str
+    answer_model_path: Path | None = None
+
+
+def open_store(uri: str | None = None) -> Store:
+    """Open the records, creating them at first use (several processes may do so at once).
+
+    Args:
+        uri: Where MLflow keeps its records; default MLFLOW_TRACKING_URI, else `mlruns/` in this folder.
+
+    Raises:
+        UsageError: The address is of a kind MLflow does not open, or nothing answers there.
+    """
+    address = uri or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlruns/mlflow.db"
+    database = database_file(address)
+    try:
+        if database is None:
+            return _open(address, artifacts=None)
+        must_be_database(database)
+        database.parent.mkdir(parents=True, exist_ok=True)
+        with taking_turns(database):
+            return _open(f"sqlite:///{database}", artifacts=(database.parent / "artifacts").as_uri())
+    except (MlflowException, OSError, sqlite3.Error) as error:
+        raise UsageError(
+            f"MLflow does not open {address!r}: {str(error).splitlines()[0]}; give sqlite:///FILE.db or "
+            "the http address of a running server, or unset MLFLOW_TRACKING_URI"
+        ) from error
+
+
+class Store:
+    """Runs, registry, traces and feedback of one MLflow address."""
+
+    def __init__(self, uri: str, experiment_id: str, client: MlflowClient) -> None:
+        self.uri = uri
+        self.experiment_id = experiment_id
+        self._client = client
+
+    def log_training(
+        self,
+        policy_dir: Path,
+        *,
+        answer_model_dir: Path | None = None,
+        params: Mapping[str, object] | None = None,
+        metrics: Mapping[str, float] | None = None,
+        figures: Sequence[Path] = (),
+        reports: Sequence[Path] = (),
+        data_digest: str | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> TrainingRun:
+        """Log a trained policy with its figures and register it; aliases stay where they are.
+
+        Raises:
+            UsageError: A folder to log is missing or empty (MLflow would register nothing and not say so).
+        """
+        for folder in (policy_dir, answer_model_dir):
+            if folder is not None and not (folder.is_dir() and any(folder.iterdir())):
+                raise UsageError(f"{folder} holds no files; save the policy there before it is logged")
+        with self._run("training", tags) as run_id:
+            self._log_values(run_id, params or {}, metrics or {})
+            if data_digest is not None:
+                outcomes = Dataset("outcomes", data_digest[:36], "local", data_digest)
+                self._client.log_inputs(run_id, [DatasetInput(outcomes)])
+                self._client.set_tag(run_id, "data_digest", data_digest)
+            for place, paths in {"figures": figures, "reports": reports}.items():
+                for path in paths:
+                    self._client.log_artifact(run_id, str(path), place)
+            self._client.log_artifacts(run_id, str(policy_dir), "router/policy")
+            if answer_model_dir is not None:
+                self._client.log_artifacts(run_id, str(answer_model_dir), "router/answer_model")
+            return TrainingRun(run_id, self._register(run_id))
+
+    def log_verdict(
+        self,
+        *,
+        params: Mapping[str, object],
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str],
+    ) -> str:
+        """Log what came of a comparison of challenger and champion; return the run id."""
+        with self._run("retraining", tags) as run_id:
+            self._log_values(run_id, params, metrics)
+            return run_id
+
+    def set_alias(self, version: str, alias: str = CHAMPION) -> None:
+        """Point an alias of the registered router at a version."""
+        self._client.set_registered_model_alias(REGISTERED, alias, version)
+
+    def promote(self, version: str) -> None:
+        """Make a version the champion; the one that served until now becomes `previous`."""
+        serving = self._aliases().get(CHAMPION)
+        if serving is not None and serving != version:
+            self.set_alias(serving, PREVIOUS)
+        self.set_alias(version, CHAMPION)
+
+    def champion(self, download_dir: Path | None = None) -> ChampionPolicy | None:
+        """Return the policy under the alias `champion`, or None where there is none.
+
+        Records on this machine are read where they lie; others are fetched into `download_dir`.
+        """
+        version = self._aliases().get(CHAMPION)
+        if version is None:
+            return None
+        run_id = str(self._client.get_model_version(REGISTERED, version).run_id)
+        target = None if download_dir is None else str(download_dir)
+        source = f"{self._client.get_run(run_id).info.artifact_uri}/router"
+        folder = Path(download_artifacts(artifact_uri=source, dst_path=target, tracking_uri=self.uri))
+        answers = folder / "answer_model"
+        return ChampionPolicy(folder / "policy", version, run_id, answers if answers.is_dir() else None)
+
+    def log_requests(self, records: Sequence[RequestRecord], *, trace_limit: int = 500) -> str | None:
+        """Write finished requests: every one as outcome rows, and full traces up to `trace_limit`.
+
+        Above the limit requests that escalated or failed still get their trace, and a fixed sample of
+        the others (see `traces.sample_for_traces`). Writing a request again changes nothing that is read
+        back: traces keep their id, and rows are read once per request and model.
+
+        Returns:
+            The id of the feedback run that holds the rows, None when there was nothing to write.
+        """
+        if not records:
+            return None
+        with self._run("feedback") as run_id:
+            self._log_values(run_id, {"trace_limit": trace_limit}, _traffic(records))
+            with tempfile.TemporaryDirectory() as folder:
+                rows = Path(folder) / _ROWS
+                write_rows(records, rows)
+                self._client.log_artifact(run_id, str(rows))
+            sample = sample_for_traces(records, trace_limit)
+            for start in range(0, len(sample), TRACES_PER_WRITE):
+                part = sample[start : start + TRACES_PER_WRITE]
+                write_traces(part, self.uri, self.experiment_id, run_id)
+        return run_id
+
+    def feedback_outcomes(self, since: datetime | str | None = None) -> list[Outcome]:
+        """Return all logged outcomes, `label_source="verifier"`, oldest first, each request once.
+
+        Args:
+            since: Only requests at or after this moment (ISO 8601 where it is text).
+        """
+        found: list[Outcome] = []
+        for run_id in self._runs_of("feedback"):
+            if any(entry.path == _ROWS for entry in self._client.list_artifacts(run_id)):
+                with tempfile.TemporaryDirectory() as folder:
+                    found += read_rows(Path(self._client.download_artifacts(run_id, _ROWS, folder)))
+        outcomes = sorted(unique(found), key=lambda outcome: (outcome.time or "", outcome.task_id))
+        if since is None:
+            return outcomes
+        moment = utc(since if isinstance(since, str) else since.isoformat())
+        return [outcome for outcome in outcomes if outcome.time and utc(outcome.time) >= moment]
+
+    def _aliases(self) -> dict[str, str]:
+        try:
+            model = self._client.get_registered_model(REGISTERED)
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return {}
+            raise
+        return {alias: str(version) for alias, version in model.aliases.items()}
+
+    def _register(self, run_id: str) -> str:
+        """Create the next version of the registered router from a run's `router` folder."""
+        try:
+            self._client.create_registered_model(REGISTERED)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        source = f"{self._client.get_run(run_id).info.artifact_uri}/router"
+        return str(self._client.create_model_version(REGISTERED, source, run_id).version)
+
+    @contextmanager
+    def _run(self, kind: str, tags: Mapping[str, str] | None = None) -> Iterator[str]:
+        """Keep a run open; it ends FAILED where the block raises."""
+        run = self._client.create_run(self.experiment_id, tags={**(tags or {}), _KIND: kind}, run_name=kind)
+        status = "FAILED"
+        try:
+            yield run.info.run_id
+            status = "FINISHED"
+        finally:
+            self._client.set_terminated(run.info.run_id, status)
+
+    def _runs_of(self, kind: str) -> Iterator[str]:
+        token = None
+        while True:
+            page = self._client.search_runs(
+                [self.experiment_id],
+                f"tags.`{_KIND}` = '{kind}'",
+                order_by=["start_time ASC"],
+                page_token=token,
+            )
+            yield from (run.info.run_id for run in page)
+            token = page.token
+            if not token:
+                return
+
+    def _log_values(self, run_id: str, params: Mapping[str, object], metrics: Mapping[str, float]) -> None:
+        now = int(time.time() * 1000)
+        known = [Metric(_key(name), float(value), now, 0) for name, value in metrics.items()]
+        told = [Param(_key(name), str(value)) for name, value in params.items()]
+        for start in range(0, max(len(known), len(told)), PARAMS_PER_WRITE):
+            part = slice(start, start + PARAMS_PER_WRITE)
+            self._client.log_batch(run_id, metrics=known[part], params=told[part])
+
+
+def _open(uri: str, artifacts: str | None) -> Store:
+    """Connect, which creates the tables of a new database, and find or make the experiment."""
+    client = MlflowClient(uri)
+    found = client.get_experiment_by_name(EXPERIMENT)
+    if found is not None:
+        return Store(uri, found.experiment_id, client)
+    try:
+        return Store(uri, client.create_experiment(EXPERIMENT, artifacts), client)
+    except MlflowException as error:
+        made_meanwhile = client.get_experiment_by_name(EXPERIMENT)
+        if made_meanwhile is None:
+            raise error
+        return Store(uri, made_meanwhile.experiment_id, client)
+
+
+def _traffic(records: Sequence[RequestRecord]) -> dict[str, float]:
+    """Return what a feedback run shows of its requests."""
+    confidences = [record.confidence for record in records if record.confidence is not None]
+    return {
+        "requests": len(records),
+        "usd": sum(record.usd for record in records),
+        "escalated_share": sum(map(is_escalated, records)) / len(records),
+        "failed_share": sum(map(is_failed, records)) / len(records),
+        **({"mean_confidence": sum(confidences) / len(confidences)} if confidences else {}),
+    }
+
+
+def _key(name: str) -> str:
+    """Return a name that MLflow accepts for a metric or parameter."""
+    return re.sub(r"[^\w./ :-]", "_", name)
