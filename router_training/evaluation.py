@@ -1,0 +1,232 @@
+"""Judges a policy on outcomes it has not seen, always beside constants, chance, a twin and the oracle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from router_training.bootstrap import percentile_interval
+from router_training.calibration import expected_calibration_error
+from router_training.catalogue import usd_per_call
+from router_training.contract import Catalogue, FloatArray, Forecasts, UsageError
+from router_training.controls import (
+    Grid,
+    chance,
+    complete_grid,
+    constants,
+    curve_points,
+    oracle,
+    oracle_curve,
+)
+from router_training.curves import (
+    Choices,
+    best_constant,
+    cheapest_constant,
+    chosen,
+    hull_lift,
+    router_hull,
+    upper_hull,
+)
+from router_training.evaluation_result import Calibration, Evaluation, Operating, Slice
+from router_training.outcomes import OutcomeTable
+from router_training.paired import Statistics, paired_statistics
+from router_training.verdict import verdict
+
+OPERATING_DIAL = 0.8
+
+
+class Router(Protocol):
+    """What evaluation needs of a policy."""
+
+    def forecast(self, prompts: Sequence[str]) -> Forecasts:
+        """Return forecasts for n prompts."""
+        ...
+
+    def decide(self, forecasts: Forecasts, dial: float) -> Choices:
+        """Return the position of the chosen model per prompt, shape (n,)."""
+        ...
+
+
+def default_dials() -> FloatArray:
+    """Return the dials that an evaluation sweeps: evenly spaced in the dial and in the price of quality."""
+    return np.unique(np.concatenate([np.linspace(0.0, 1.0, 21), 1.0 / (1.0 + np.logspace(-3.0, 3.0, 31))]))
+
+
+def evaluate(
+    policy: Router,
+    table: OutcomeTable,
+    *,
+    twin: Router | None = None,
+    dials: Sequence[float] | FloatArray | None = None,
+    dial: float = OPERATING_DIAL,
+    n_boot: int = 1000,
+    seed: int = 0,
+    catalogue: Catalogue | None = None,
+    forecasts: Forecasts | None = None,
+    twin_forecasts: Forecasts | None = None,
+) -> Evaluation:
+    """Judge `policy` on a table that it was not trained on.
+
+    Args:
+        policy: what to judge.
+        table: outcomes; tasks that a model of the policy did not answer are left out and counted.
+        twin: the same kind of policy, trained with quality rows permuted across tasks.
+        dials: the dials to sweep, each in [0, 1].
+        dial: the operating point for slices and paired gains.
+        n_boot: resamples of the bootstrap; 0 leaves intervals unknown.
+        seed: of the bootstrap.
+        catalogue: prices for answers without a recorded cost.
+        forecasts: `policy.forecast(table.prompts)`, where it is known already.
+        twin_forecasts: the same of the twin.
+
+    Raises:
+        DataError: if the table lacks a model of the policy, costs, or tasks that all models answered.
+        UsageError: if a dial lies outside [0, 1].
+    """
+    known = policy.forecast(table.prompts) if forecasts is None else forecasts
+    swept = _swept(default_dials() if dials is None else np.asarray(dials, dtype=np.float64), dial)
+    grid, kept = complete_grid(table, usd_per_call(table, catalogue), known.models)
+    choices = _choices(policy, known, swept, grid)[:, kept]
+    twin_choices = None
+    if twin is not None:
+        known_twin = twin.forecast(table.prompts) if twin_forecasts is None else twin_forecasts
+        twin_choices = _choices(twin, known_twin, swept, grid)[:, kept]
+    return evaluate_choices(
+        grid,
+        choices,
+        swept,
+        twin_choices=twin_choices,
+        p_success=known.p_success[kept],
+        dial=dial,
+        n_boot=n_boot,
+        seed=seed,
+    )
+
+
+def _swept(dials: FloatArray, dial: float) -> FloatArray:
+    swept = np.unique(np.append(dials, dial))
+    outside = swept[~((swept >= 0.0) & (swept <= 1.0))]
+    if len(outside):
+        raise UsageError(f"dial {outside[0]:g} lies outside [0, 1]; 0 wants it cheap, 1 wants it right")
+    return swept
+
+
+def _choices(router: Router, forecasts: Forecasts, dials: FloatArray, grid: Grid) -> Choices:
+    """Return positions in grid.models, shape (k, n), whatever the order of the router's own models."""
+    unknown = [name for name in forecasts.models if name not in grid.models]
+    if unknown:
+        raise UsageError(
+            f"the twin chooses {unknown[0]!r}, which the policy does not; train both on one table"
+        )
+    position = np.array([grid.models.index(name) for name in forecasts.models], dtype=np.int64)
+    return np.stack([position[router.decide(forecasts, float(dial))] for dial in dials])
+
+
+def evaluate_choices(
+    grid: Grid,
+    choices: Choices,
+    dials: FloatArray,
+    *,
+    twin_choices: Choices | None = None,
+    p_success: FloatArray | None = None,
+    dial: float = OPERATING_DIAL,
+    n_boot: int = 1000,
+    seed: int = 0,
+) -> Evaluation:
+    """Judge choices that were made already.
+
+    Args:
+        grid: outcomes of n tasks and m models.
+        choices: position of the chosen model, shape (k, n): a row per dial.
+        dials: shape (k,), rising.
+        twin_choices: the same of the shuffled-label twin.
+        p_success: forecasts, shape (n, m), for calibration.
+        dial: the operating point; the nearest of `dials` is taken.
+        n_boot: resamples of the bootstrap.
+        seed: of the bootstrap.
+    """
+    usd, quality = grid.usd.mean(axis=0), grid.quality.mean(axis=0)
+    singles = constants(grid)
+    best = singles[best_constant(usd, quality)]
+    mixes = upper_hull(usd, quality)
+    operating = int(np.abs(dials - dial).argmin())
+    found, resamples = paired_statistics(grid, choices, twin_choices, operating, n_boot, seed)
+    interval = {
+        name: percentile_interval(value, resamples[:, i])
+        for i, (name, value) in enumerate(found._asdict().items())
+    }
+    curve = curve_points(grid, choices, dials, mixes)
+    oracle_usd, oracle_quality = oracle_curve(grid, dials)
+    learned = interval["learned_lift"] if twin_choices is not None else None
+    return Evaluation(
+        models=grid.models,
+        n_tasks=len(grid),
+        n_left_out=grid.n_left_out,
+        n_boot=n_boot,
+        seed=seed,
+        verdict=verdict(len(grid), best, interval["lift"], learned, interval["cost_at_best"]),
+        lift=interval["lift"],
+        twin_lift=interval["twin_lift"] if twin_choices is not None else None,
+        learned_lift=learned,
+        aiq=interval["aiq"],
+        constants_aiq=found.aiq - found.lift,
+        cost_at_best=interval["cost_at_best"],
+        saving_at_best=interval["cost_at_best"].complement(),
+        best_reached_share=_share_finite(resamples[:, Statistics._fields.index("cost_at_best")]),
+        operating=Operating(
+            curve[operating],
+            interval["gain_over_mix"],
+            interval["gain_over_best"],
+            interval["cost_share_of_best"],
+        ),
+        curve=curve,
+        twin_curve=None if twin_choices is None else curve_points(grid, twin_choices, dials, mixes),
+        hull=router_hull(*_means(grid, choices), usd, quality).corners(),
+        mixes=mixes.corners(),
+        constants=singles,
+        best=best,
+        cheapest=singles[cheapest_constant(usd, quality)],
+        random=chance(grid),
+        oracle=oracle(grid),
+        oracle_hull=router_hull(oracle_usd, oracle_quality, usd, quality).corners(),
+        oracle_lift=hull_lift(oracle_usd, oracle_quality, usd, quality),
+        calibration={} if p_success is None else calibration_of(grid, p_success),
+        slices=slices_of(grid, choices[operating], grid.models.index(best.name)),
+    )
+
+
+def calibration_of(grid: Grid, p_success: FloatArray) -> dict[str, Calibration]:
+    """Return ECE and Brier score (mean squared distance of forecast and quality) of each model."""
+    return {
+        name: Calibration(
+            ece=float(expected_calibration_error(p_success[:, j], grid.quality[:, j])),
+            brier=float(np.mean((p_success[:, j] - grid.quality[:, j]) ** 2)),
+            mean_forecast=float(p_success[:, j].mean()),
+            mean_quality=float(grid.quality[:, j].mean()),
+        )
+        for j, name in enumerate(grid.models)
+    }
+
+
+def slices_of(grid: Grid, choice: Choices, best: int) -> tuple[Slice, ...]:
+    """Return one slice per task type, the largest first; none where no task has a type."""
+    types = np.array([name or "(no type)" for name in grid.task_types], dtype=object)
+    if not any(grid.task_types):
+        return ()
+    usd, quality = chosen(grid.usd, choice), chosen(grid.quality, choice)
+    slices = []
+    for name in dict.fromkeys(types.tolist()):
+        rows = types == name
+        figures = (usd[rows], quality[rows], grid.usd[rows, best], grid.quality[rows, best])
+        slices.append(Slice(name, int(rows.sum()), *(float(values.mean()) for values in figures)))
+    return tuple(sorted(slices, key=lambda part: (-part.n, part.name)))
+
+
+def _means(grid: Grid, choices: Choices) -> tuple[FloatArray, FloatArray]:
+    return chosen(grid.usd, choices).mean(axis=1), chosen(grid.quality, choices).mean(axis=1)
+
+
+def _share_finite(values: FloatArray) -> float:
+    return float(np.isfinite(values).mean()) if len(values) else float("nan")
