@@ -172,6 +172,8 @@ class Attempt:
     """One finished model call inside a request.
 
     `text` is None when the call failed, and `error` then says why; `confidence` is None until verified.
+    `recorded` marks an answer that was replayed, not asked for now; `finish_reason` is the endpoint's own word
+    ("stop", "length", ...).
     """
 
     model: str
@@ -183,6 +185,8 @@ class Attempt:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     evidence: tuple[Evidence, ...] = ()
+    recorded: bool = False
+    finish_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

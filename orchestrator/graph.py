@@ -1,0 +1,127 @@
+"""The whole graph on one screen: router -> models -> verifier -> router ... -> finish."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from langgraph.graph import END, START, StateGraph
+
+from orchestrator import strategies, verifiers
+from orchestrator.models import chat_models
+from orchestrator.moves import Limits
+from orchestrator.nodes.edges import BeginEdge, MoveEdge
+from orchestrator.nodes.fallback import FallbackNode
+from orchestrator.nodes.finish import FinishNode
+from orchestrator.nodes.model import ModelNode
+from orchestrator.nodes.router import RouterNode
+from orchestrator.nodes.state import FALLBACK, FINISH, ROUTER, VERIFIER, Answer, Request, State
+from orchestrator.nodes.verifier import VerifierNode
+from orchestrator.roles import RoleForecaster
+from router_training.contract import (
+    Catalogue,
+    Forecast,
+    Forecaster,
+    ModelCard,
+    RequestRecord,
+    Task,
+    UsageError,
+)
+
+RESERVED = {ROUTER, VERIFIER, FALLBACK, FINISH, START, END, *State.__annotations__}
+
+
+def build_graph(
+    policy: Forecaster | None = None,
+    *,
+    catalogue: Catalogue | None = None,
+    strategy: str | strategies.Strategy = "cascade",
+    models: Mapping[str, BaseChatModel] | None = None,
+    verifier: Sequence[verifiers.Verifier] | None = None,
+    dial: float = 0.8,
+    feedback: Callable[[RequestRecord], object] | None = None,
+    checkpointer: Any = None,
+) -> Any:
+    """Build a compiled LangGraph graph that answers requests (`nodes.Request` in, `nodes.Answer` out).
+
+    Args:
+        policy: what forecasts each model's success; None routes by task type and the roles of the cards.
+        catalogue: the models to ask; by default those of the policy, else one card per entry of `models`.
+        strategy: a strategy or its description, such as "fallback(cascade)".
+        models: a LangChain chat model per name; by default each card's endpoint.
+        verifier: what gathers evidence, in this order; by default the deterministic verifiers.
+        dial: the dial of requests that set none, in [0, 1].
+        feedback: told about each finished request; it must not block, and what it raises is only logged.
+        checkpointer: any LangGraph checkpointer.
+
+    Raises:
+        UsageError: if there is no model to ask, or an argument is outside its range.
+    """
+    cards = _cards(policy, catalogue, models)
+    clients = chat_models(cards) if models is None else models
+    router = _router(policy, cards, strategy, Limits(dial).dial)
+    names = node_names(cards)
+    told = strategy if isinstance(strategy, str) else type(strategy).__module__.rpartition(".")[2]
+
+    graph = StateGraph(State, input_schema=Request, output_schema=Answer)
+    graph.add_node(ROUTER, router)
+    graph.add_node(VERIFIER, VerifierNode(verifier or verifiers.standard(), names))
+    graph.add_node(FALLBACK, FallbackNode(router))
+    graph.add_node(FINISH, FinishNode(told, feedback, _digests(policy)))
+    for model, card in cards.items():
+        graph.add_node(names[model], ModelNode(card, clients[model]))
+        graph.add_edge(names[model], VERIFIER)
+
+    graph.add_conditional_edges(START, BeginEdge(), [ROUTER])
+    graph.add_conditional_edges(ROUTER, MoveEdge(names, FALLBACK), [*names.values(), FALLBACK, FINISH])
+    graph.add_conditional_edges(FALLBACK, MoveEdge(names, FINISH), [*names.values(), FINISH])
+    graph.add_edge(VERIFIER, ROUTER)
+    graph.add_edge(FINISH, END)
+    longest = 4 * len(cards) + 4  # router, fallback, model, verifier for each; then router, fallback, finish
+    return graph.compile(checkpointer=checkpointer).with_config(recursion_limit=longest)
+
+
+def node_names(models: Iterable[str]) -> dict[str, str]:
+    """Return a node name per model: its own, unless LangGraph or this graph uses that name or its characters."""
+    names: dict[str, str] = {}
+    for model in models:
+        name = model.replace(":", "_").replace("|", "_")
+        while name in RESERVED or name in names.values():
+            name += "_model"
+        names[model] = name
+    return names
+
+
+def _cards(
+    policy: Forecaster | None, catalogue: Catalogue | None, models: Mapping[str, BaseChatModel] | None
+) -> dict[str, ModelCard]:
+    if catalogue is None:
+        catalogue = getattr(policy, "catalogue", None)
+    if catalogue is None:
+        catalogue = {name: ModelCard(name, 0.0, 0.0) for name in models or ()}
+    cards = {name: card for name, card in catalogue.items() if models is None or name in models}
+    if not cards:
+        raise UsageError("there is no model to ask; pass a catalogue, or models whose names are in it")
+    return cards
+
+
+def _router(
+    policy: Forecaster | None,
+    cards: Mapping[str, ModelCard],
+    strategy: str | strategies.Strategy,
+    dial: float,
+) -> RouterNode:
+    decide = strategies.load(strategy) if isinstance(strategy, str) else strategy
+    if policy is None:
+        return RouterNode(RoleForecaster(cards), decide, dial)
+
+    def forecast(task: Task) -> tuple[Forecast, ...]:
+        return tuple(one for one in policy.forecast([task.prompt]).row(0) if one.model in cards)
+
+    return RouterNode(forecast, decide, dial, getattr(policy, "usd_scale", None))
+
+
+def _digests(policy: Forecaster | None) -> dict[str, str | None]:
+    metadata = getattr(policy, "metadata", None) or {}
+    return {key: metadata.get(key) for key in ("policy_version", "data_digest", "price_digest")}

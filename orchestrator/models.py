@@ -1,0 +1,292 @@
+"""Model card -> LangChain chat model; recorded and scripted models that need no network.
+
+PointsmanError
+└── ModelError    a model did not answer: no recording, a scripted failure
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.exceptions import LangChainException
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+from pydantic import Field, SkipValidation
+
+from router_training.contract import Catalogue, ModelCard, PointsmanError, UsageError
+
+if TYPE_CHECKING:
+    from router_training.outcomes import OutcomeTable
+
+
+class ModelError(PointsmanError):
+    """Raised when a model did not answer; another one may."""
+
+
+# What client libraries raise when an endpoint does not answer as it should: (module, base class).
+CLIENT_ERRORS = (
+    ("openai", "OpenAIError"),
+    ("anthropic", "AnthropicError"),
+    ("google.api_core.exceptions", "GoogleAPIError"),
+    ("botocore.exceptions", "BotoCoreError"),
+    ("httpx", "HTTPError"),
+    ("aiohttp", "ClientError"),
+    ("requests", "RequestException"),
+)
+
+
+def call_failures() -> tuple[type[Exception], ...]:
+    """Return the exceptions that mean "this model did not answer", of the client libraries in use.
+
+    ValueError stands for an answer that cannot be decoded, OSError for the network and for timeouts.
+    """
+    loaded = [(sys.modules[name], error) for name, error in CLIENT_ERRORS if name in sys.modules]
+    return (
+        ModelError,
+        OSError,
+        ValueError,
+        LangChainException,
+        *(getattr(module, error) for module, error in loaded),
+    )
+
+
+def chat_model(card: ModelCard, *, timeout_s: float = 120.0, max_retries: int = 2) -> BaseChatModel:
+    """Build the client of a card; the key is read from the environment variable that the card names.
+
+    Retries happen here and nowhere else: the client repeats what is worth repeating, with growing pauses.
+
+    Raises:
+        UsageError: if the key or the package of the provider is missing.
+    """
+    options: dict[str, Any] = {
+        "model": card.model or card.name,
+        "temperature": card.temperature,
+        "timeout": timeout_s,
+        "max_retries": max_retries,
+    }
+    if card.max_tokens is not None:
+        options["max_tokens"] = card.max_tokens
+    if card.base_url is not None:
+        options["base_url"] = card.base_url
+    if (key := _key(card)) is not None:
+        options["api_key"] = key
+    if card.provider == "openai":
+        from langchain_openai import ChatOpenAI  # a second of import that other models spare
+
+        return ChatOpenAI(**options)
+    return _other_provider(card, options)
+
+
+def chat_models(catalogue: Catalogue, **options: Any) -> dict[str, BaseChatModel]:
+    """Build the client of every card; `options` as for `chat_model`."""
+    return {name: chat_model(card, **options) for name, card in catalogue.items()}
+
+
+def _key(card: ModelCard) -> str | None:
+    variable = card.api_key_env
+    if variable is None and card.provider == "openai":
+        if card.base_url is not None:
+            return "none"  # a local server asks for no key, but the client insists on one
+        variable = "OPENAI_API_KEY"
+    if variable is None:
+        return None
+    if not (key := os.environ.get(variable)):
+        raise UsageError(
+            f"model {card.name!r} needs a key and the environment variable {variable} is empty; "
+            "set it, or name another with api_key_env in the models file"
+        )
+    return key
+
+
+def _other_provider(card: ModelCard, options: dict[str, Any]) -> BaseChatModel:
+    try:
+        build = import_module("langchain.chat_models").init_chat_model
+        model: BaseChatModel = build(model_provider=card.provider, **options)
+    except ImportError as error:
+        raise UsageError(
+            f"model {card.name!r} has provider {card.provider!r}, whose package is not installed; "
+            f"run: pip install langchain langchain-{card.provider.replace('_', '-')}"
+        ) from error
+    except ValueError as error:
+        raise UsageError(f"model {card.name!r} has provider {card.provider!r}: {error}") from error
+    return model
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a recorded or scripted model says; tokens that are None are not reported."""
+
+    text: str
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    latency_s: float = 0.0
+    usd: float | None = None
+    finish_reason: str | None = None
+
+    def message(self, **metadata: Any) -> AIMessage:
+        """Return the reply as LangChain's message."""
+        usage = None
+        if self.prompt_tokens is not None and self.completion_tokens is not None:
+            total = self.prompt_tokens + self.completion_tokens
+            usage = {
+                "input_tokens": self.prompt_tokens,
+                "output_tokens": self.completion_tokens,
+                "total_tokens": total,
+            }
+        about = {"finish_reason": self.finish_reason, "usd": self.usd, **metadata}
+        known = {key: value for key, value in about.items() if value is not None}
+        return AIMessage(content=self.text, usage_metadata=usage, response_metadata=known)
+
+
+class _OfflineModel(BaseChatModel):
+    """A chat model that decides its reply without asking anyone, and may take time over it."""
+
+    label: str
+
+    def reply(self, prompt: str) -> Reply:
+        """Return what the model says to the last message of the conversation."""
+        raise NotImplementedError
+
+    def pause_s(self, reply: Reply) -> float:
+        """Return how long to sleep before answering."""
+        return reply.latency_s
+
+    def to_message(self, reply: Reply) -> AIMessage:
+        """Return the reply as a message."""
+        return reply.message(model_name=self.label)
+
+    @property
+    def _llm_type(self) -> str:
+        return type(self).__name__
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        reply = self.reply(str(messages[-1].text))
+        if (pause_s := self.pause_s(reply)) > 0:
+            time.sleep(pause_s)
+        return ChatResult(generations=[ChatGeneration(message=self.to_message(reply))])
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        reply = self.reply(str(messages[-1].text))
+        if (pause_s := self.pause_s(reply)) > 0:
+            await asyncio.sleep(pause_s)
+        return ChatResult(generations=[ChatGeneration(message=self.to_message(reply))])
+
+
+class ScriptedModel(_OfflineModel):
+    """A chat model whose answers are written in advance, for tests and examples.
+
+    `script` is the answer, a mapping from prompt to answer, or a function of the prompt; an answer is a text,
+    a Reply, or an exception, which is raised.
+    """
+
+    label: str = "scripted"
+    script: SkipValidation[Any] = Field(default="", repr=False)
+
+    def reply(self, prompt: str) -> Reply:
+        script = self.script
+        if isinstance(script, Mapping):
+            script = script.get(
+                prompt, ModelError(f"{self.label}: the script has no answer to {_short(prompt)}")
+            )
+        elif callable(script):
+            script = script(prompt)
+        if isinstance(script, Exception):
+            raise script
+        if isinstance(script, Reply):
+            return script
+        return Reply(script, len(prompt.split()), len(script.split()))
+
+
+class RecordedModel(_OfflineModel):
+    """Replays what a real model said; every message is marked `recorded` and carries the recorded latency.
+
+    It sleeps `latency_scale` times the recorded latency: 0 answers at once, 1 takes the real time.
+    """
+
+    recordings: SkipValidation[Mapping[str, Reply]] = Field(repr=False, exclude=True)
+    latency_scale: float = 0.0
+
+    def reply(self, prompt: str) -> Reply:
+        found = self.recordings.get(prompt)
+        if found is None:
+            raise ModelError(
+                f"{self.label} is a recording and holds no answer to {_short(prompt)}; it knows "
+                f"{len(self.recordings)} prompts of its outcome table: ask one of those, or a live model"
+            )
+        return found
+
+    def pause_s(self, reply: Reply) -> float:
+        return reply.latency_s * self.latency_scale
+
+    def to_message(self, reply: Reply) -> AIMessage:
+        return reply.message(model_name=self.label, recorded=True, latency_s=reply.latency_s)
+
+
+def recorded_models(table: OutcomeTable, *, latency_scale: float = 0.0) -> dict[str, BaseChatModel]:
+    """Build one model per column of `table` that replays its responses.
+
+    Raises:
+        UsageError: if the table holds no response at all, or `latency_scale` is negative.
+    """
+    if not latency_scale >= 0.0:
+        raise UsageError(f"latency_scale is {latency_scale!r}; it must be 0 (no waiting) or more")
+    replies: dict[str, dict[str, Reply]] = {name: {} for name in table.models}
+    for i, prompt in enumerate(table.prompts):
+        for j, name in enumerate(table.models):
+            if (text := _said(table, i, j)) is not None:
+                replies[name][prompt] = _recording(table, i, j, text)
+    if not any(replies.values()):
+        raise UsageError(
+            f"{table.origin} has no response to replay; add the column response, or use live models"
+        )
+    return {
+        name: RecordedModel(label=name, recordings=known, latency_scale=latency_scale)
+        for name, known in replies.items()
+    }
+
+
+def _said(table: OutcomeTable, i: int, j: int) -> str | None:
+    """Return the answer; one of at most one token that left no text was empty (tables keep no empty text)."""
+    text = table.responses[i, j]
+    return "" if text is None and table.completion_tokens[i, j] <= 1 else text
+
+
+def _recording(table: OutcomeTable, i: int, j: int, text: str) -> Reply:
+    usd = float(table.cost_usd[i, j])
+    return Reply(
+        text=text,
+        prompt_tokens=_count(table.prompt_tokens[i, j]),
+        completion_tokens=_count(table.completion_tokens[i, j]),
+        latency_s=float(np.nan_to_num(table.latency_s[i, j])),
+        usd=None if np.isnan(usd) else usd,
+    )
+
+
+def _count(tokens: float) -> int | None:
+    return None if np.isnan(tokens) else int(tokens)
+
+
+def _short(prompt: str) -> str:
+    return repr(prompt if len(prompt) <= 60 else prompt[:57] + "...")

@@ -1,0 +1,32 @@
+"""The fallback node: what happens where a strategy gives up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+
+from orchestrator import plain
+from orchestrator.moves import NOTHING_FITS, Accept, Ask, GiveUp, Move
+from orchestrator.nodes.router import RouterNode, written
+from orchestrator.nodes.state import FALLBACK
+from orchestrator.nodes.step import Step
+
+
+@dataclass(eq=False)
+class FallbackNode(Step):
+    """Takes over where a strategy gives up: untried models, likeliest first; else the best answer there is."""
+
+    router: RouterNode
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
+        situation = self.router.situation(input, plain.decision(input["decision"]).forecasts)
+        left = sorted(situation.open(), key=lambda f: (-f.p_success, f.usd, f.model))
+        best = situation.best()
+        move: Move = GiveUp(situation.failures() or NOTHING_FITS)
+        if left:
+            move = Ask((left[0].model,), check=False)
+        elif best is not None:
+            move = Accept(best)
+        return {"move": written(move, situation), "path": [*input["path"], FALLBACK]}

@@ -1,0 +1,71 @@
+"""The finish node: the answer, or an honest failure, and word of it to feedback."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import RunnableConfig
+
+from orchestrator import plain
+from orchestrator.nodes.state import FINISH, is_conversation, task_of
+from orchestrator.nodes.step import Step
+from router_training.contract import RequestRecord
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class FinishNode(Step):
+    """Turns the last move into the answer, or into an honest failure, and tells feedback about it."""
+
+    strategy_name: str
+    feedback: Callable[[RequestRecord], object] | None = None
+    digests: Mapping[str, str | None] = field(default_factory=dict)
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
+        move = input["move"]
+        answer = {**_outcome(move, input["attempts"]), "path": [*input["path"], FINISH]}
+        if self.feedback is not None:
+            self.tell({**input, **answer}, self.feedback)
+        return {**answer, "messages": [AIMessage(answer["result"])]} if is_conversation(input) else answer
+
+    def tell(self, state: Mapping[str, Any], feedback: Callable[[RequestRecord], object]) -> None:
+        """Hand the finished request to feedback, whose failures must not cost anyone an answer."""
+        task = task_of(state)
+        record = RequestRecord(
+            trace_id=state["trace_id"],
+            time=datetime.now(UTC).isoformat(),
+            prompt=task.prompt,
+            strategy=self.strategy_name,
+            decision=plain.decision(state["decision"]),
+            attempts=tuple(plain.attempt(kept) for kept in state["attempts"]),
+            result=state["result"],
+            model=state["model"],
+            confidence=state["confidence"] if state["model"] else None,
+            usd=state["usd"],
+            latency_s=state["latency_s"],
+            task_type=task.task_type,
+            **self.digests,
+        )
+        try:
+            feedback(record)
+        except Exception:  # the one broad except of the program: a broken sink must not break an answer
+            logger.exception("feedback on request %s was lost; the answer is not affected", record.trace_id)
+
+
+def _outcome(move: Mapping[str, Any], attempts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    if "accept" in move:
+        kept = attempts[move["accept"]]
+        return {
+            "result": kept["text"],
+            "confidence": kept["confidence"],
+            "model": kept["model"],
+            "error": None,
+        }
+    reason = move["give_up"]
+    return {"result": f"No model could answer: {reason}.", "confidence": 0.0, "model": None, "error": reason}

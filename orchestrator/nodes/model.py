@@ -1,0 +1,94 @@
+"""A model node: one card, one call."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+from langchain_core.runnables import RunnableConfig
+
+from orchestrator import plain
+from orchestrator.models import call_failures
+from orchestrator.nodes.step import Step
+from router_training.contract import Attempt, ModelCard, PointsmanError
+
+CHARACTERS_PER_TOKEN = 4
+
+
+@dataclass(eq=False)
+class ModelNode(Step):
+    """Asks one model; a failure is recorded, not raised. Retries belong to the model's client."""
+
+    card: ModelCard
+    model: BaseChatModel
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
+        messages, start = self.messages(input), time.perf_counter()
+        try:
+            message = self.model.invoke(messages, config)
+        except call_failures() as error:
+            return self.failed(error, time.perf_counter() - start)
+        return self.answered(messages, message, time.perf_counter() - start)
+
+    async def ainvoke(
+        self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        messages, start = self.messages(input), time.perf_counter()
+        try:
+            message = await self.model.ainvoke(messages, config)
+        except call_failures() as error:
+            return self.failed(error, time.perf_counter() - start)
+        return self.answered(messages, message, time.perf_counter() - start)
+
+    def messages(self, call: Mapping[str, Any]) -> list[BaseMessage]:
+        """Return what is sent: the card's system prompt, then the conversation or the one prompt."""
+        asked = call["messages"] if "messages" in call else [HumanMessage(call["input"])]
+        system = self.card.system_prompt
+        return [SystemMessage(system), *asked] if system else list(asked)
+
+    def failed(self, error: Exception, latency_s: float) -> dict[str, Any]:
+        """Record why there is no answer, in one line that shows no key."""
+        text = " ".join(str(error).split())[:500]
+        if not isinstance(error, PointsmanError):
+            text = f"{type(error).__name__}: {text}"
+        if key := os.environ.get(self.card.api_key_env or ""):
+            text = text.replace(key, "***")
+        return {"drafts": [plain.plain(Attempt(self.card.name, None, error=text, latency_s=latency_s))]}
+
+    def answered(self, sent: Sequence[BaseMessage], message: BaseMessage, latency_s: float) -> dict[str, Any]:
+        """Record the answer, its tokens and its price."""
+        text, about = str(message.text), message.response_metadata
+        usage = getattr(message, "usage_metadata", None) or {}
+        tokens = (usage.get("input_tokens"), usage.get("output_tokens"))
+        attempt = Attempt(
+            model=self.card.name,
+            text=text,
+            usd=self.usd(*tokens, sent, text, about.get("usd")),
+            latency_s=about.get("latency_s", latency_s),
+            prompt_tokens=tokens[0],
+            completion_tokens=tokens[1],
+            recorded=bool(about.get("recorded")),
+            finish_reason=about.get("finish_reason"),
+        )
+        return {"drafts": [plain.plain(attempt)]}
+
+    def usd(
+        self,
+        read: int | None,
+        written: int | None,
+        sent: Sequence[BaseMessage],
+        text: str,
+        recorded_usd: float | None,
+    ) -> float:
+        """Price the tokens; if they were not counted, take the recorded price, else guess from the characters."""
+        if read is not None and written is not None:
+            return self.card.usd(read, written)
+        if recorded_usd is not None:
+            return recorded_usd
+        characters = sum(len(str(message.text)) for message in sent)
+        return self.card.usd(characters / CHARACTERS_PER_TOKEN, len(text) / CHARACTERS_PER_TOKEN)

@@ -1,0 +1,99 @@
+"""The router node: forecasts from the policy, a move from the strategy, and the reasons on record."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from langchain_core.runnables import RunnableConfig
+
+from orchestrator import plain
+from orchestrator.moves import Accept, Ask, GiveUp, Limits, Move, Situation
+from orchestrator.nodes.state import ROUTER, task_of
+from orchestrator.nodes.step import Step
+from orchestrator.strategies import Strategy
+from router_training.contract import Decision, Forecast, Task
+
+
+@dataclass(eq=False)
+class RouterNode(Step):
+    """Asks the policy what to expect, and the strategy what to do."""
+
+    forecast: Callable[[Task], tuple[Forecast, ...]]
+    strategy: Strategy
+    dial: float
+    usd_scale: float | None = None
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
+        if not input.get("is_new"):
+            return self.proceed(input)
+        start = time.perf_counter()
+        forecasts = self.forecast(task_of(input))
+        return self.begin(input, forecasts, time.perf_counter() - start)
+
+    async def ainvoke(
+        self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        if not input.get("is_new"):
+            return self.proceed(input)
+        start = time.perf_counter()
+        forecasts = await asyncio.to_thread(self.forecast, task_of(input))
+        return self.begin(input, forecasts, time.perf_counter() - start)
+
+    def begin(
+        self, state: Mapping[str, Any], forecasts: tuple[Forecast, ...], elapsed_s: float
+    ) -> dict[str, Any]:
+        """Make the first move and write down why."""
+        situation = self.situation({**state, "latency_s": elapsed_s}, forecasts)
+        move = self.strategy(situation)
+        decision = _decide(situation, move)
+        return {
+            "trace_id": uuid4().hex,
+            "decision": plain.plain(decision),
+            "move": written(move, situation),
+            "attempts": [],
+            "drafts": None,
+            "usd": 0.0,
+            "latency_s": elapsed_s,
+            "path": [ROUTER],
+        }
+
+    def proceed(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        """Make the next move, knowing how the attempts so far went."""
+        situation = self.situation(state, plain.decision(state["decision"]).forecasts)
+        return {"move": written(self.strategy(situation), situation), "path": [*state["path"], ROUTER]}
+
+    def situation(self, state: Mapping[str, Any], forecasts: tuple[Forecast, ...]) -> Situation:
+        """Return the state as strategies see it."""
+        dial = state.get("dial")
+        limits = Limits(self.dial if dial is None else dial, state.get("max_usd"), state.get("deadline_s"))
+        attempts = tuple(plain.attempt(kept) for kept in state.get("attempts", ()))
+        return Situation(task_of(state), forecasts, attempts, limits, state["latency_s"], self.usd_scale)
+
+
+def _decide(situation: Situation, move: Move) -> Decision:
+    dial = situation.limits.dial
+    if not isinstance(move, Ask):
+        return Decision("", dial, 1.0, getattr(move, "reason", ""), situation.forecasts)
+    first = next(forecast for forecast in situation.forecasts if forecast.model == move.models[0])
+    others = f" with {', '.join(move.models[1:])}" if move.models[1:] else ""
+    reason = (
+        f"{first.model}{others}: forecast to succeed with {first.p_success:.0%} "
+        f"for ${first.usd:.2g} in {first.latency_s:.2g} s, at dial {dial:g}"
+    )
+    return Decision(first.model, dial, 1.0, reason, situation.forecasts)
+
+
+def written(move: Move, situation: Situation) -> dict[str, Any]:
+    """Return the move in plain form."""
+    match move:
+        case Ask(models, check):
+            return {"ask": list(models), "check": check}
+        case Accept(attempt):
+            return {"accept": situation.attempts.index(attempt)}
+        case GiveUp(reason):
+            return {"give_up": reason}

@@ -1,0 +1,77 @@
+"""Shared state: what a caller gives, what a caller gets, and what flows along the edges."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, TypedDict
+
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
+from langgraph.graph.message import add_messages
+
+from router_training.contract import Task, UsageError
+
+ROUTER, VERIFIER, FALLBACK, FINISH = "router", "verifier", "fallback", "finish"
+
+
+class Request(TypedDict, total=False):
+    """What a caller gives: `input` or `messages`, and if wanted a task type and limits."""
+
+    input: str
+    messages: Annotated[list[AnyMessage], add_messages]
+    task_type: str | None
+    dial: float | None
+    max_usd: float | None
+    deadline_s: float | None
+
+
+class Answer(Request, total=False):
+    """What a caller gets. `attempts` and `decision` are plain forms of the contract's records.
+
+    `confidence` lies in [0, 1]; `model` is None and `error` says why when no model answered.
+    """
+
+    result: str
+    confidence: float
+    model: str | None
+    error: str | None
+    attempts: list[dict[str, Any]]
+    usd: float
+    latency_s: float
+    decision: dict[str, Any]
+    path: list[str]
+    trace_id: str
+
+
+def gather(drafts: list[dict[str, Any]] | None, new: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
+    """Append what parallel model nodes wrote; None empties the list for the next request."""
+    return [] if new is None else [*(drafts or ()), *new]
+
+
+class State(Answer, total=False):
+    """What flows along the edges: the answer so far, unverified drafts, and the move to make."""
+
+    drafts: Annotated[list[dict[str, Any]], gather]
+    move: dict[str, Any]
+
+
+def is_conversation(state: Mapping[str, Any]) -> bool:
+    """Tell whether the request is the last of `messages`; one already answered makes way for `input`."""
+    messages = state.get("messages") or []
+    return bool(messages) and not ("input" in state and isinstance(messages[-1], AIMessage))
+
+
+def task_of(state: Mapping[str, Any]) -> Task:
+    """Return what is asked: `input`, or the last message that a person wrote.
+
+    Raises:
+        UsageError: if neither holds any text.
+    """
+    prompt = state.get("input")
+    if is_conversation(state):
+        turns = [str(message.text) for message in state["messages"] if isinstance(message, HumanMessage)]
+        prompt = turns[-1] if turns else None
+    if not isinstance(prompt, str) or not prompt.strip():
+        raise UsageError(
+            f"the request asks nothing (input is {prompt!r}); give a text as input or in messages"
+        )
+    return Task(prompt, task_type=state.get("task_type"))

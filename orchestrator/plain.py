@@ -1,0 +1,34 @@
+"""Records of the contract as plain dicts and lists, and back: every checkpointer keeps those as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from functools import cache
+from typing import Any
+
+from router_training.contract import Attempt, Decision, Evidence, Forecast
+
+
+def plain(record: Any) -> Any:
+    """Return a frozen record as a dict of its fields, and tuples as lists, all the way down."""
+    if isinstance(record, tuple | list):
+        return [plain(item) for item in record]
+    if is_dataclass(record) and not isinstance(record, type):
+        return {name: plain(getattr(record, name)) for name in _names(type(record))}
+    return record
+
+
+@cache
+def _names(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
+
+
+def attempt(kept: Mapping[str, Any]) -> Attempt:
+    """Rebuild an attempt from its plain form."""
+    return Attempt(**{**kept, "evidence": tuple(Evidence(**one) for one in kept["evidence"])})
+
+
+def decision(kept: Mapping[str, Any]) -> Decision:
+    """Rebuild a decision from its plain form."""
+    return Decision(**{**kept, "forecasts": tuple(Forecast(**one) for one in kept["forecasts"])})

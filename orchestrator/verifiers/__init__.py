@@ -1,0 +1,64 @@
+"""Each file here is one kind of evidence about an answer; its name is the file's name.
+
+A verifier is a callable (task, attempt, forecast) -> Evidence: it may be slow, but never changes anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any, Protocol
+
+from router_training.contract import Attempt, Evidence, Forecast, Task, UsageError
+
+DECISIVE = 0.02
+"""At this p_correct or below an answer is certainly useless, and no further evidence is gathered."""
+
+
+class Verifier(Protocol):
+    """Looks at one answer; `forecast` is what the policy expected of this model on this task."""
+
+    def __call__(self, task: Task, attempt: Attempt, forecast: Forecast, /) -> Evidence: ...
+
+
+def available() -> tuple[str, ...]:
+    """Return the names of all verifiers, sorted."""
+    return tuple(sorted(module.name for module in iter_modules(__path__)))
+
+
+def load(name: str, **options: Any) -> Verifier:
+    """Build the verifier called `name`.
+
+    Raises:
+        UsageError: if no verifier has that name.
+    """
+    if name not in available():
+        raise UsageError(f"unknown verifier {name!r}; choose one of {', '.join(available())}")
+    verifier: Verifier = import_module(f"{__name__}.{name}").Verifier(**options)
+    return verifier
+
+
+def standard(answer_model: Any = None) -> tuple[Verifier, ...]:
+    """Return the usual verifiers in their order: deterministic evidence first, then the answer model if given."""
+    deterministic = (load("completeness"), load("format"))
+    return deterministic if answer_model is None else (*deterministic, load("learned", model=answer_model))
+
+
+def verified(verifiers: Sequence[Verifier], task: Task, attempt: Attempt, forecast: Forecast) -> Attempt:
+    """Return the attempt with its evidence and confidence.
+
+    The learned verifier, which has weighed the rest, has the last word unless something decisive was found
+    before it; without one the worst finding counts, and without any finding the forecast stands.
+    """
+    evidence: list[Evidence] = []
+    for verifier in verifiers:
+        found = verifier(task, attempt, forecast)
+        evidence.append(found)
+        if found.p_correct is not None and found.p_correct <= DECISIVE:
+            break
+    spoken = {one.kind: one.p_correct for one in evidence if one.p_correct is not None}
+    worst = min(spoken.values(), default=forecast.p_success)
+    confidence = worst if worst <= DECISIVE else spoken.get("learned", worst)
+    return replace(attempt, confidence=confidence, evidence=tuple(evidence))
