@@ -70,20 +70,22 @@ def mlflow_trace_id(trace_id: str) -> str:
 def spans_of(record: RequestRecord) -> list[SpanRecord]:
     """Return the steps of a request: the whole, the router, then each attempt followed by its verifier.
 
-    A record says how long each attempt took and not when it began, so attempts are laid end to end.
+    A record says how long each attempt took and not when it began, so attempts are laid end to end, and
+    the whole ends at the record's time.
     """
-    start = _nanoseconds(record.time)
+    checks = [sum(evidence.latency_s for evidence in attempt.evidence) for attempt in record.attempts]
+    spent = sum(_duration_ns(attempt.latency_s) for attempt in record.attempts) + sum(
+        map(_duration_ns, checks)
+    )
+    end = _nanoseconds(record.time)
+    start = cursor = end - max(spent, _duration_ns(record.latency_s))
     steps = [_router(record, start)]
-    cursor = start
-    for attempt in record.attempts:
+    for attempt, check in zip(record.attempts, checks, strict=True):
         done = cursor + _duration_ns(attempt.latency_s)
         steps.append(_attempt(attempt, record.prompt, cursor, done))
-        cursor = done
+        cursor = done + _duration_ns(check)
         if attempt.confidence is not None:
-            done = cursor + _duration_ns(sum(evidence.latency_s for evidence in attempt.evidence))
-            steps.append(_verifier(attempt, cursor, done))
-            cursor = done
-    end = max(cursor, start + _duration_ns(record.latency_s))
+            steps.append(_verifier(attempt, done, cursor))
     return [_request(record, start, end), *(replace(step, parent=0) for step in steps)]
 
 

@@ -155,11 +155,12 @@ def test_a_request_becomes_a_trace_with_a_span_per_step(store, request_record):
 def test_span_times_are_the_recorded_latencies(store, request_record):
     store.log_requests([request_record(attempts=2)])
     (trace,) = traces(store).values()
-    assert trace.info.request_time == int(START.timestamp() * 1000)
+    assert trace.info.request_time == int(START.timestamp() * 1000) - 4000
     assert trace.info.execution_duration == 4000
     seconds = [(span.end_time_ns - span.start_time_ns) / 1e9 for span in trace.data.spans]
     assert seconds == [4.0, 0.0, 1.5, 0.5, 1.5, 0.5]
     assert trace.data.spans[4].start_time_ns == trace.data.spans[3].end_time_ns
+    assert trace.data.spans[5].end_time_ns == trace.data.spans[0].end_time_ns == START.timestamp() * 1e9
 
 
 def test_the_verifiers_word_is_an_assessment_that_search_finds(store, request_record):

@@ -1,0 +1,192 @@
+"""What becomes of finished requests: sinks for `build_graph(feedback=...)`, and the way into MLflow.
+
+A sink is a callable that takes a `RequestRecord`. Serving uses a `Spool`, which costs one write to an open
+file; `drain` carries the spool into MLflow at another time, where a trace costs milliseconds.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from router_training.contract import (
+    Attempt,
+    DataError,
+    Decision,
+    Evidence,
+    Forecast,
+    RequestRecord,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from router_training.tracking import Store
+
+logger = logging.getLogger(__name__)
+
+OPEN = "open.jsonl"
+SEALED = "sealed-*.jsonl"
+UNREADABLE = "unreadable.jsonl"
+REQUESTS_PER_RUN = 500
+
+
+def to_json(record: RequestRecord) -> str:
+    """Return a request as one line of JSON."""
+    return json.dumps(asdict(record), ensure_ascii=False)
+
+
+def from_json(text: str) -> RequestRecord:
+    """Return the request that `to_json` wrote.
+
+    Raises:
+        DataError: The text is no such line.
+    """
+    try:
+        content = json.loads(text)
+        content["decision"] = _decision(content["decision"])
+        content["attempts"] = tuple(_attempt(attempt) for attempt in content["attempts"])
+        return RequestRecord(**content)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"{text[:60]!r} is not a request written by this version ({error}); remove the line"
+        ) from error
+
+
+@dataclass
+class MemorySink:
+    """Keeps requests in a list: for tests, notebooks and the demo."""
+
+    records: list[RequestRecord] = field(default_factory=list)
+
+    def __call__(self, record: RequestRecord) -> None:
+        self.records.append(record)
+
+
+class Spool:
+    """An append-only file of requests on disk, one JSON line each.
+
+    A request is in the hands of the operating system when the call returns, so that no crash of this
+    process loses it; every `sync_every` requests, and on `close`, the disk confirms (fsync), so that a
+    power cut loses fewer than that. One process at a time owns a folder; what an owner that died left
+    behind belongs to the next.
+
+    Args:
+        folder: Where the files lie; made if absent.
+        sync_every: Requests between two confirmations by the disk.
+
+    Raises:
+        UsageError: Another process owns the folder, or it cannot be written.
+    """
+
+    def __init__(self, folder: Path, *, sync_every: int = 50) -> None:
+        self.folder = folder
+        self.sync_every = sync_every
+        self._lock = threading.Lock()
+        self._unsynced = 0
+        self._owner = _own(folder)
+        self._file = (folder / OPEN).open("ab", buffering=0)
+        self.seal()
+
+    def __call__(self, record: RequestRecord) -> None:
+        """Append a request.
+
+        Raises:
+            OSError: The disk did not take the whole line; what it took of it is undone.
+        """
+        line = to_json(record).encode("utf-8", "replace") + b"\n"
+        with self._lock:
+            end = self._file.tell()
+            if self._file.write(line) != len(line):
+                self._file.truncate(end)
+                raise OSError(f"{self._file.name} took only part of a request; is the disk full?")
+            self._unsynced += 1
+            if self._unsynced >= self.sync_every:
+                self._sync()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def seal(self) -> list[Path]:
+        """Close the file that is being written, begin another, and return all closed ones, oldest first."""
+        with self._lock:
+            self._sync()
+            if self._file.tell():
+                name = SEALED.replace("*", f"{time.time_ns():020d}")
+                self._file.close()
+                (self.folder / OPEN).rename(self.folder / name)
+                self._file = (self.folder / OPEN).open("ab", buffering=0)
+        return sorted(self.folder.glob(SEALED))
+
+    def close(self) -> None:
+        """Confirm what was written, and give up the folder."""
+        with self._lock:
+            if not self._file.closed:
+                self._sync()
+                self._file.close()
+                self._owner.close()
+
+    def _sync(self) -> None:
+        os.fsync(self._file.fileno())
+        self._unsynced = 0
+
+
+def drain(spool: Spool, store: Store, *, trace_limit: int = 500) -> int:
+    """Carry everything spooled so far into MLflow and return the number of requests carried.
+
+    A file is removed only after MLflow has taken all of it. A crash in between carries it twice, and MLflow
+    still shows and returns each request once (see `Store.log_requests`).
+    """
+    carried = 0
+    for sealed in spool.seal():
+        records = list(_readable(sealed))
+        for start in range(0, len(records), REQUESTS_PER_RUN):
+            store.log_requests(records[start : start + REQUESTS_PER_RUN], trace_limit=trace_limit)
+        sealed.unlink()
+        carried += len(records)
+    return carried
+
+
+def _readable(sealed: Path) -> Iterator[RequestRecord]:
+    """Yield the requests of a file; a line torn by a crash is put aside, not shipped and not thrown away."""
+    with sealed.open("rb") as lines:  # bytes: text would also break lines at characters that JSON leaves bare
+        for line in lines:
+            try:
+                yield from_json(line.decode("utf-8", "replace"))
+            except DataError as error:
+                logger.warning("%s: %s; kept in %s", sealed, error, UNREADABLE)
+                with (sealed.parent / UNREADABLE).open("ab") as aside:
+                    aside.write(line.rstrip(b"\n") + b"\n")
+
+
+def _own(folder: Path) -> sqlite3.Connection:
+    """Take the folder for this process; the operating system gives it back should the process die."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        owner = sqlite3.connect(
+            folder / "owner.lock", timeout=0, isolation_level=None, check_same_thread=False
+        )
+        owner.execute("BEGIN EXCLUSIVE")
+    except (OSError, sqlite3.Error) as error:
+        raise UsageError(
+            f"the spool {folder} cannot be used ({error}); give each process a folder of its own that it may write"
+        ) from error
+    return owner
+
+
+def _decision(content: dict[str, Any]) -> Decision:
+    return Decision(**{**content, "forecasts": tuple(Forecast(**one) for one in content["forecasts"])})
+
+
+def _attempt(content: dict[str, Any]) -> Attempt:
+    return Attempt(**{**content, "evidence": tuple(Evidence(**one) for one in content["evidence"])})
