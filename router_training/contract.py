@@ -191,7 +191,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """A finished request as feedback keeps it; `time` is ISO 8601 in UTC."""
+    """A finished request as feedback keeps it; `time`, ISO 8601 in UTC, is when it finished."""
 
     trace_id: str
     time: str
