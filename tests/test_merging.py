@@ -1,0 +1,104 @@
+"""Gold in three parts, and what of the feedback may be learned from."""
+
+from itertools import chain
+
+import pytest
+
+from router_training.contract import DataError, Outcome
+from router_training.merging import TEST_SHARE, merge_feedback, three_parts
+from router_training.near_duplicates import near_duplicate_groups
+from router_training.outcomes import OutcomeTable
+
+
+def gold(n: int = 40) -> OutcomeTable:
+    return OutcomeTable.from_outcomes(
+        Outcome(
+            f"t{i}", f"Question {i // 2}, asked {'again' if i % 2 else ''}", model, quality=float(i % 3 == 0)
+        )
+        for i in range(n)
+        for model in ("large", "small")
+    )
+
+
+def said(
+    prompt: str, *, model: str = "small", quality: float | None = 0.7, time: str = "2026-01-01"
+) -> Outcome:
+    return Outcome(f"trace of {prompt}", prompt, model, quality, time=time, label_source="verifier")
+
+
+def test_no_prompt_or_near_duplicate_lies_in_two_parts():
+    parts = three_parts(gold())
+    prompts = {name: getattr(parts, name).prompts for name in ("train", "traffic", "gate")}
+    assert sorted(chain(*prompts.values())) == sorted(gold().prompts)
+    part_of = [name for name, texts in prompts.items() for _ in texts]
+    groups = near_duplicate_groups(list(chain(*prompts.values()))).tolist()
+    assert len(set(zip(groups, part_of, strict=True))) == len(set(groups)) < len(groups)
+
+
+def test_the_training_part_is_that_of_training():
+    assert three_parts(gold(), 3).train.digest == gold().split(TEST_SHARE, 3)[0].digest
+
+
+def test_the_same_seed_finds_the_same_gate_again():
+    assert three_parts(gold(), 1).gate.digest == three_parts(gold(), 1).gate.digest
+    assert three_parts(gold(), 1).gate.digest != three_parts(gold(), 2).gate.digest
+
+
+def test_two_prompts_are_too_few_for_three_parts():
+    with pytest.raises(DataError, match="a split needs at least two different prompts"):
+        three_parts(gold(2 * 2))
+
+
+def test_feedback_adds_tasks_that_gold_does_not_know():
+    parts = three_parts(gold())
+    merged = merge_feedback(
+        parts, [said("A new question"), said("A new question", model="large", quality=0.2)]
+    )
+    assert len(merged.table) == len(parts.train) + 1
+    assert (merged.n_feedback, dict(merged.left_out)) == (2, {})
+    row = merged.table.prompts.index("A new question")
+    assert merged.table.quality[row].tolist() == [0.2, 0.7]
+    assert set(merged.table.frame["label_source"]) == {"gold", "verifier"}
+
+
+def test_traffic_prompts_are_learned_from_by_their_feedback_alone():
+    parts = three_parts(gold())
+    prompt = parts.traffic.prompts[0]
+    merged = merge_feedback(parts, [said(prompt, quality=0.42)])
+    assert merged.table.quality[merged.table.prompts.index(prompt)].tolist()[1] == 0.42
+    assert parts.traffic.task_ids[0] not in merged.table.task_ids
+
+
+def test_gold_wins_over_feedback_on_the_same_task_and_model():
+    parts = three_parts(gold())
+    merged = merge_feedback(parts, [said(parts.train.prompts[0], quality=0.123)])
+    assert merged.table.digest == parts.train.digest
+    assert dict(merged.left_out) == {"gold or later feedback knows better": 1}
+
+
+def test_nothing_like_a_gate_prompt_is_learned_from():
+    parts = three_parts(gold())
+    prompt = parts.gate.prompts[0]
+    alike = [prompt, prompt.upper(), f"  {prompt} ", prompt.replace(" ", "  ")]
+    merged = merge_feedback(parts, [said(text) for text in alike])
+    assert merged.table.digest == parts.train.digest
+    assert dict(merged.left_out) == {"near-duplicate of a gate prompt": len(alike)}
+
+
+def test_failures_blank_prompts_and_unknown_models_teach_nothing():
+    parts = three_parts(gold())
+    merged = merge_feedback(parts, [said("A", quality=None), said(" "), said("B", model="unheard of")])
+    assert merged.table.digest == parts.train.digest
+    assert dict(merged.left_out) == {"no answer, or no label": 2, "model without gold outcomes": 1}
+
+
+def test_the_last_word_on_a_prompt_counts():
+    parts = three_parts(gold())
+    merged = merge_feedback(parts, [said("A new question", quality=q) for q in (0.1, 0.9, 0.5)])
+    assert merged.table.quality[merged.table.prompts.index("A new question")].tolist()[1] == 0.5
+    assert merged.n_feedback == 1
+
+
+def test_no_feedback_changes_nothing():
+    parts = three_parts(gold())
+    assert merge_feedback(parts, []).table is parts.train
