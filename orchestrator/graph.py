@@ -62,13 +62,12 @@ def build_graph(
     clients = chat_models(cards) if models is None else models
     router = _router(policy, cards, strategy, Limits(dial).dial)
     names = node_names(cards)
-    told = strategy if isinstance(strategy, str) else type(strategy).__module__.rpartition(".")[2]
 
     graph = StateGraph(State, input_schema=Request, output_schema=Answer)
     graph.add_node(ROUTER, router)
     graph.add_node(VERIFIER, VerifierNode(verifier or verifiers.standard(), names))
     graph.add_node(FALLBACK, FallbackNode(router))
-    graph.add_node(FINISH, FinishNode(told, feedback, _digests(policy)))
+    graph.add_node(FINISH, FinishNode(_name(strategy), feedback, _digests(policy)))
     for model, card in cards.items():
         graph.add_node(names[model], ModelNode(card, clients[model]))
         graph.add_edge(names[model], VERIFIER)
@@ -120,6 +119,12 @@ def _router(
         return tuple(one for one in policy.forecast([task.prompt]).row(0) if one.model in cards)
 
     return RouterNode(forecast, decide, dial, getattr(policy, "usd_scale", None))
+
+
+def _name(strategy: str | strategies.Strategy) -> str:
+    if isinstance(strategy, str):
+        return strategy
+    return getattr(strategy, "__name__", None) or type(strategy).__module__.rpartition(".")[2]
 
 
 def _digests(policy: Forecaster | None) -> dict[str, str | None]:

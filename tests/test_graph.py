@@ -13,9 +13,10 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from orchestrator.graph import RESERVED, build_graph, node_names
-from orchestrator.models import ModelError, Reply, ScriptedModel
+from orchestrator.models import ModelError, Reply, ScriptedModel, recorded_models
 from orchestrator.strategies import available
-from router_training.contract import Evidence, Forecasts, ModelCard, RequestRecord, UsageError
+from router_training.contract import Evidence, Forecasts, ModelCard, Outcome, RequestRecord, UsageError
+from router_training.outcomes import OutcomeTable
 
 CARDS = {
     "small": ModelCard("small", 0.1, 0.1),
@@ -338,3 +339,26 @@ def test_every_strategy_answers_whenever_any_model_can(name, broken, poor):
     asked = [attempt["model"] for attempt in state["attempts"]]
     assert len(set(asked)) == len(asked)
     assert (state["model"] is None) == (broken == set(CARDS)) == (state["error"] is not None)
+
+
+def test_recorded_answers_are_labelled_and_keep_the_latency_they_had():
+    rows = [
+        Outcome(
+            "t", "2 + 2?", "small", 0.0, response="5", prompt_tokens=5, completion_tokens=1, latency_s=3.0
+        ),
+        Outcome(
+            "t", "2 + 2?", "large", 1.0, response="4", prompt_tokens=5, completion_tokens=1, latency_s=7.0
+        ),
+    ]
+    models = recorded_models(OutcomeTable.from_outcomes(rows))
+    policy = Expect((0.8, 0.9), (0.1, 1.0), (3.0, 7.0), ("small", "large"))
+    one = build_graph(policy, catalogue=CARDS, models=models, verifier=doubts("small"))
+    state = one.invoke({"input": "2 + 2?"})
+    assert [(a["model"], a["recorded"], a["latency_s"]) for a in state["attempts"]] == [
+        ("small", True, 3.0),
+        ("large", True, 7.0),
+    ]
+    assert state["result"] == "4" and 10.0 <= state["latency_s"] < 11.0
+    assert one.invoke({"input": "2 + 2?", "deadline_s": 8.0})["result"] == "5", "the second would be late"
+    unknown = one.invoke({"input": "3 + 3?"})
+    assert unknown["model"] is None and "small is a recording and holds no answer" in unknown["result"]
