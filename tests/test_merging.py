@@ -12,9 +12,7 @@ from router_training.outcomes import OutcomeTable
 
 def gold(n: int = 40) -> OutcomeTable:
     return OutcomeTable.from_outcomes(
-        Outcome(
-            f"t{i}", f"Question {i // 2}, asked {'again' if i % 2 else ''}", model, quality=float(i % 3 == 0)
-        )
+        Outcome(f"t{i}", f"{'QUESTION' if i % 2 else 'Question'} {i // 2}", model, quality=float(i % 3 == 0))
         for i in range(n)
         for model in ("large", "small")
     )
