@@ -160,6 +160,9 @@ def evaluate_choices(
     curve = curve_points(grid, choices, dials, mixes)
     oracle_usd, oracle_quality = oracle_curve(grid, dials)
     learned = interval["learned_lift"] if twin_choices is not None else None
+    twin_hull = None
+    if twin_choices is not None:
+        twin_hull = router_hull(*_means(grid, twin_choices), usd, quality).corners()
     return Evaluation(
         models=grid.models,
         n_tasks=len(grid),
@@ -184,6 +187,7 @@ def evaluate_choices(
         curve=curve,
         twin_curve=None if twin_choices is None else curve_points(grid, twin_choices, dials, mixes),
         hull=router_hull(*_means(grid, choices), usd, quality).corners(),
+        twin_hull=twin_hull,
         mixes=mixes.corners(),
         constants=singles,
         best=best,

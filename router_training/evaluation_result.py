@@ -49,6 +49,7 @@ class Evaluation:
     Intervals hold 95 %: paired bootstrap over tasks, bias-corrected percentiles (see `bootstrap`).
 
     `lift`, `aiq` and `cost_at_best` are defined in `curves`. `learned_lift` is the lift beyond the twin's.
+    `hull`, `twin_hull`, `mixes` (of constants) and `oracle_hull` hold corners (usd, quality).
     `best_reached_share` is the share of resamples in which best-single quality is reached.
     """
 
@@ -70,6 +71,7 @@ class Evaluation:
     curve: tuple[CurvePoint, ...]
     twin_curve: tuple[CurvePoint, ...] | None
     hull: tuple[tuple[float, float], ...]
+    twin_hull: tuple[tuple[float, float], ...] | None
     mixes: tuple[tuple[float, float], ...]
     constants: tuple[Point, ...]
     best: Point
