@@ -58,6 +58,7 @@ def build_graph(
     Raises:
         UsageError: if there is no model to ask, or an argument is outside its range.
     """
+    policy = _priced(policy, catalogue)
     cards = _cards(policy, catalogue, models)
     clients = chat_models(cards) if models is None else models
     router = _router(policy, cards, strategy, Limits(dial).dial)
@@ -92,6 +93,15 @@ def node_names(models: Iterable[str]) -> dict[str, str]:
     return names
 
 
+def _priced(policy: Forecaster | None, catalogue: Catalogue | None) -> Forecaster | None:
+    """Let the cards that the caller gave set the policy's prices too."""
+    with_catalogue = getattr(policy, "with_catalogue", None)
+    if catalogue is None or with_catalogue is None:
+        return policy
+    repriced: Forecaster = with_catalogue({**getattr(policy, "catalogue", {}), **catalogue})
+    return repriced
+
+
 def _cards(
     policy: Forecaster | None, catalogue: Catalogue | None, models: Mapping[str, BaseChatModel] | None
 ) -> dict[str, ModelCard]:
@@ -99,9 +109,13 @@ def _cards(
         catalogue = getattr(policy, "catalogue", None)
     if catalogue is None:
         catalogue = {name: ModelCard(name, 0.0, 0.0) for name in models or ()}
-    cards = {name: card for name, card in catalogue.items() if models is None or name in models}
+    usable = [set(names) for names in (models, getattr(policy, "models", None)) if names is not None]
+    cards = {name: card for name, card in catalogue.items() if all(name in names for names in usable)}
     if not cards:
-        raise UsageError("there is no model to ask; pass a catalogue, or models whose names are in it")
+        raise UsageError(
+            f"there is no model to ask (catalogue: {', '.join(catalogue) or 'empty'}); "
+            "pass a catalogue, and models and a policy that know its names"
+        )
     return cards
 
 

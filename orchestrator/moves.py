@@ -89,13 +89,13 @@ class Situation:
         failed = {attempt.model: attempt.usd for attempt in self.attempts if attempt.text is None}
         if not failed:
             return self
-        max_usd = self.limits.max_usd
-        left = None if max_usd is None else max(0.0, max_usd - sum(failed.values()))
+        left = None if self.limits.max_usd is None else self.limits.max_usd - sum(failed.values())
+        overspent = left is not None and left < 0.0
         return replace(
             self,
-            forecasts=tuple(forecast for forecast in self.forecasts if forecast.model not in failed),
+            forecasts=() if overspent else tuple(f for f in self.forecasts if f.model not in failed),
             attempts=self.answered(),
-            limits=replace(self.limits, max_usd=left),
+            limits=replace(self.limits, max_usd=0.0 if overspent else left),
         )
 
 

@@ -324,6 +324,19 @@ def test_a_model_outside_the_catalogue_is_never_asked():
     )
 
 
+def test_the_callers_prices_are_the_policys_prices_too():
+    class Priced(Expect):
+        catalogue = CARDS
+
+        def with_catalogue(self, catalogue):
+            return Expect(usd=[catalogue[name].usd_per_mtok_in for name in self.models])
+
+    models = says({name: f"{name} answer" for name in CARDS})
+    assert build_graph(Priced(), models=models).invoke(CLASSIC)["model"] == "middle"
+    dear = {**CARDS, "middle": ModelCard("middle", 99.0, 99.0), "unknown": ModelCard("unknown", 0.0, 0.0)}
+    assert build_graph(Priced(), catalogue=dear, models=models).invoke(CLASSIC)["model"] == "large"
+
+
 def test_the_picture_shows_the_router_the_models_and_the_verifier():
     picture = graph().get_graph().draw_mermaid()
     for edge in ("router -.-> small", "small --> verifier", "verifier --> router", "router -.-> fallback"):

@@ -57,3 +57,5 @@ def test_without_its_failures_a_situation_forgets_the_models_but_not_the_money()
         names(left.forecasts) == ["b", "c"] and names(left.attempts) == ["b"] and left.limits.max_usd == 5.0
     )
     assert situation().without_failures() == situation()
+    broke = situation(Attempt("a", None, error="x", usd=3.0), max_usd=2.0).without_failures()
+    assert broke.open() == () and broke.limits.max_usd == 0.0

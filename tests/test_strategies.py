@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
 from orchestrator import strategies
 from orchestrator.moves import Accept, Ask, GiveUp, Limits, Situation
-from router_training.contract import Attempt, Forecast, Task, UsageError
+from router_training.contract import Attempt, Forecast, Forecasts, Task, UsageError
+from router_training.decision import decide
 
 NAMES = ("a", "b", "c", "d", "e")
 COMPOSED = (
@@ -108,6 +110,15 @@ def test_a_higher_dial_never_picks_a_model_less_likely_to_succeed(forecasts, dia
         for dial in sorted(dials)
     ]
     assert chance[picks[0].models[0]] <= chance[picks[1].models[0]] + 1e-9
+
+
+@given(forecasts=forecasts.filter(len), dial=unit, usd_scale=st.floats(1e-6, 2))
+def test_cost_based_asks_what_the_policy_would_choose(forecasts, dial, usd_scale):
+    rows = [np.array([[getattr(f, name) for f in forecasts]]) for name in ("p_success", "usd", "latency_s")]
+    arrays = Forecasts(tuple(f.model for f in forecasts), *rows, np.zeros(1))
+    situation = Situation(Task("hi"), forecasts, limits=Limits(dial), usd_scale=usd_scale)
+    chosen = arrays.models[decide(arrays, dial, usd_scale)[0]]
+    assert strategies.load("cost_based")(situation).models == (chosen,)
 
 
 CARDS = (
