@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -83,13 +84,51 @@ class Evaluation:
     calibration: dict[str, Calibration]
     slices: tuple[Slice, ...]
 
-    def to_json(self) -> dict[str, Any]:
+    @property
+    def pays(self) -> bool:
+        """Whether the router beats every constant and every mix: the whole interval of the lift lies above 0."""
+        return self.lift.low > 0.0
+
+    def as_dict(self) -> dict[str, Any]:
         """Return all fields by name as JSON values; an interval is {"value", "low", "high"}.
 
-        null stands for unknown, and in `cost_at_best` and `saving_at_best` for never.
+        None stands for unknown, and in `cost_at_best` and `saving_at_best` for never. "schema" counts
+        incompatible changes of this form.
         """
         content: dict[str, Any] = _json(asdict(self))
         return {"schema": 1, **content}
+
+    def to_json(self) -> str:
+        """Return `as_dict` as JSON text."""
+        return json.dumps(self.as_dict(), indent=1, allow_nan=False, ensure_ascii=False)
+
+    def metrics(self) -> dict[str, float]:
+        """Return the headline figures as flat numbers for a run's metrics; unknown ones are left out."""
+        intervals = {
+            "lift": self.lift,
+            "twin_lift": self.twin_lift,
+            "learned_lift": self.learned_lift,
+            "aiq": self.aiq,
+            "cost_at_best": self.cost_at_best,
+            "gain_over_mix": self.operating.gain_over_mix,
+        }
+        found = {
+            f"{name}{suffix}": number
+            for name, interval in intervals.items()
+            if interval is not None
+            for suffix, number in (("", interval.value), ("_low", interval.low), ("_high", interval.high))
+        }
+        found |= {
+            "constants_aiq": self.constants_aiq,
+            "oracle_lift": self.oracle_lift,
+            "best_quality": self.best.quality,
+            "best_usd": self.best.usd,
+            "quality": self.operating.point.quality,
+            "usd": self.operating.point.usd,
+            "n_tasks": float(self.n_tasks),
+            "ece_max": max((part.ece for part in self.calibration.values()), default=math.nan),
+        }
+        return {name: number for name, number in found.items() if math.isfinite(number)}
 
 
 def _json(value: Any) -> Any:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
@@ -71,9 +73,27 @@ def render_slices(evaluation: Evaluation) -> Table:
     return table
 
 
+def render_candidates(metadata: Mapping[str, Any]) -> Table:
+    """Return one row per success model that was tried, from a policy's metadata; the winner is bold."""
+    table = Table(title="Success models, cross-validated on the training part", title_justify="left")
+    table.add_column("candidate", overflow="fold")
+    for name in ("lift", "gain over constant", "Brier", "ECE", "AUC"):
+        table.add_column(name, justify="right")
+    for row in metadata.get("candidates", ()):
+        won = row["candidate"] == metadata.get("winner")
+        figures = (
+            _number(row["lift"], "+.3f"),
+            f"{_number(row['gain'], '+.3f')} ± {_number(row['gain_se'], '.3f')}",
+        )
+        scores = (_number(row[name], ".3f") for name in ("brier", "ece", "auc"))
+        name = escape(row["candidate"]) + (" (chosen)" if won else "")
+        table.add_row(name, *figures, *scores, style="bold" if won else None)
+    return table
+
+
 def headline_figures(evaluation: Evaluation) -> list[str]:
-    """Return the verdict and the figures behind it, a line each."""
-    lines = [evaluation.verdict, f"hull lift over mixes of single models {_signed(evaluation.lift)}"]
+    """Return the figures behind the verdict, a line each."""
+    lines = [f"hull lift over mixes of single models {_signed(evaluation.lift)}"]
     if evaluation.twin_lift is not None and evaluation.learned_lift is not None:
         lines[-1] += f"; with labels shuffled {_signed(evaluation.twin_lift)}"
         lines.append(
@@ -121,3 +141,8 @@ def _shares(interval: Interval) -> str:
         for share in (interval.value, interval.low, interval.high)
     )
     return value if math.isnan(interval.low) else f"{value} [{low}, {high}]"
+
+
+def _number(value: float | None, form: str) -> str:
+    """Format a figure; NaN, and None as JSON keeps it, are unknown."""
+    return "–" if value is None or math.isnan(value) else format(value, form)

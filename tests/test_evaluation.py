@@ -201,10 +201,19 @@ def test_slices_share_out_all_tasks():
 def test_json_has_every_field_and_no_nan():
     grid = random_grid(2)
     found = evaluate(noisy_router(grid, 1), table_of(grid), n_boot=20)
-    content = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    content = json.loads(found.to_json())
+    assert content == found.as_dict()
     assert content["schema"] == 1 and set(content) - {"schema"} == set(found.__dataclass_fields__)
     assert set(content["lift"]) == {"value", "low", "high"}
     assert content["curve"][0]["latency_s"] is None
+
+
+def test_metrics_are_finite_numbers_and_a_win_is_a_whole_interval_above_zero():
+    grid = random_grid(1, n=400)
+    found = evaluate(noisy_router(grid, 2, 0.2), table_of(grid), n_boot=50)
+    assert found.pays and found.metrics()["lift_low"] == found.lift.low > 0
+    assert all(isinstance(number, float) and math.isfinite(number) for number in found.metrics().values())
+    assert not evaluate(noisy_router(grid, 2, 0.2), table_of(grid), n_boot=0).pays
 
 
 def test_the_oracle_takes_the_cheapest_of_equals():

@@ -7,7 +7,13 @@ from rich.console import Console
 from router_training.controls import Grid
 from router_training.curve_figure import curve_figure, headline
 from router_training.evaluation import evaluate_choices
-from router_training.report import draw_curve, headline_figures, render_slices, render_table
+from router_training.report import (
+    draw_curve,
+    headline_figures,
+    render_candidates,
+    render_slices,
+    render_table,
+)
 
 DIALS = np.array([0.0, 0.5, 0.8, 1.0])
 
@@ -101,7 +107,7 @@ def test_the_table_holds_constants_dials_and_controls():
         "oracle",
     ):
         assert row in text
-    assert "Routing pays here" in text
+    assert "hull lift over mixes" in text
 
 
 def test_the_figures_name_the_twin_and_the_interval():
@@ -113,3 +119,21 @@ def test_a_small_slice_is_dim_but_there():
     table = render_slices(evaluation())
     assert [row.style for row in table.rows] == [None, "dim"]
     assert "[odd]" in printed(table)
+
+
+def test_candidates_are_listed_and_the_chosen_one_is_bold():
+    rows = [
+        {
+            "candidate": name,
+            "lift": 0.02,
+            "gain": 0.01,
+            "gain_se": 0.002,
+            "brier": 0.2,
+            "ece": 0.03,
+            "auc": auc,
+        }
+        for name, auc in (("constant", None), ("logistic [C=0.1]", 0.7))
+    ]
+    table = render_candidates({"winner": "logistic [C=0.1]", "candidates": rows})
+    assert [row.style for row in table.rows] == [None, "bold"]
+    assert "logistic [C=0.1] (chosen)" in printed(table)
