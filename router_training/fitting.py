@@ -1,0 +1,143 @@
+"""From outcomes to what a policy knows: fold, select, refit, calibrate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+
+from router_training import success_models
+from router_training.calibration import (
+    cross_calibrated,
+    expected_calibration_error,
+    fit_calibration,
+    identity,
+)
+from router_training.catalogue import usd_per_call
+from router_training.contract import Catalogue, FloatArray, Vectors
+from router_training.features import surface_features
+from router_training.inputs import InputScale
+from router_training.learned import Learned, character_counts
+from router_training.novelty import Novelty
+from router_training.outcomes import OutcomeTable
+from router_training.selection import (
+    CONSTANT,
+    Candidate,
+    Selection,
+    Trial,
+    area_under_roc,
+    group_folds,
+    per_model,
+    select,
+)
+from router_training.tokens import fit_tokens
+from router_training.vector_cache import Progress
+
+LIBRARIES = ("pointsman", "numpy", "scikit-learn", "onnxruntime", "tokenizers")
+
+
+def fit_learned(
+    table: OutcomeTable,
+    vectors: Vectors,
+    catalogue: Catalogue,
+    candidates: Sequence[Candidate],
+    *,
+    per_call: bool,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> tuple[Learned, dict[str, Any]]:
+    """Learn from n tasks with vectors (n, d); return what was learned and how the candidates fared.
+
+    Args:
+        table: outcomes that `require_routable` accepts.
+        vectors: the encoder's vectors of `table.prompts`.
+        catalogue: the models to choose from, with the prices that candidates are compared at.
+        candidates: success models to try beside the constant.
+        per_call: see `fit_tokens`.
+        seed: of what is sampled.
+        progress: told of each finished candidate.
+    """
+    models = tuple(name for name in table.models if name in catalogue)
+    features = surface_features(table.prompts)
+    scale = InputScale.of(features)
+    inputs = scale.inputs(vectors, features)
+    trial = _trial(table, models, inputs, catalogue, per_call)
+    selection = select(trial, candidates, _advance(progress))
+    winner = selection.winner
+    tokens = fit_tokens(table, models, inputs, per_call=per_call)
+    read, written, _ = tokens.forecast(inputs, character_counts(table.prompts))
+    learned = Learned(
+        models=models,
+        success_name=winner.name,
+        success=success_models.load(winner.name, **winner.options).fit(inputs, trial.quality),
+        calibration=identity(len(models))
+        if winner.name == CONSTANT
+        else fit_calibration(selection.p_out_of_fold, trial.quality),
+        scale=scale,
+        tokens=tokens,
+        novelty=Novelty.fit(vectors, table.groups, seed),
+        mean_tokens=np.stack([read.mean(axis=0), written.mean(axis=0)]),
+    )
+    return learned, {
+        **_figures(selection, trial),
+        "n_tasks": len(table),
+        "seed": seed,
+        "versions": versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the libraries that shape a policy."""
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # run from a source tree that is not installed
+            found[name] = "unknown"
+    return found
+
+
+def _trial(
+    table: OutcomeTable, models: tuple[str, ...], inputs: Vectors, catalogue: Catalogue, per_call: bool
+) -> Trial:
+    columns = [table.models.index(name) for name in models]
+    folds = group_folds(table.groups)
+    forecast = np.zeros((len(table), len(models)))
+    for fold in np.unique(folds):
+        held = np.flatnonzero(folds == fold)
+        tokens = fit_tokens(
+            table.take(np.flatnonzero(folds != fold)), models, inputs[folds != fold], per_call=per_call
+        )
+        n_chars = character_counts([table.prompts[i] for i in held])
+        read, written, _ = tokens.forecast(inputs[held], n_chars)
+        forecast[held] = tokens.usd(read, written, models, catalogue)
+    usd = usd_per_call(table, catalogue)[:, columns]
+    usd = np.where(np.isnan(usd), forecast, usd)
+    return Trial(models, inputs, table.quality[:, columns], usd, forecast, folds)
+
+
+def _figures(selection: Selection, trial: Trial) -> dict[str, Any]:
+    p = _honest(selection, trial)
+    ece = per_model(p, trial.quality, expected_calibration_error)
+    auc = per_model(p, trial.quality, area_under_roc)
+    rows = zip(trial.models, np.nanmean(trial.quality, axis=0).tolist(), ece, auc, strict=True)
+    return {
+        "models": list(trial.models),
+        "winner": selection.winner.label,
+        "candidates": selection.report(),
+        "per_model": {
+            name: {"mean_quality": mean, "ece": error, "auc": area} for name, mean, error, area in rows
+        },
+    }
+
+
+def _honest(selection: Selection, trial: Trial) -> FloatArray:
+    if selection.winner.name == CONSTANT:
+        return selection.p_out_of_fold
+    return cross_calibrated(selection.p_out_of_fold, trial.quality, trial.folds)
+
+
+def _advance(progress: Progress | None) -> Any:
+    return None if progress is None else lambda done, total: progress("compare", done, total)

@@ -1,0 +1,91 @@
+"""All that training found out about prompts and models, free of prices, and its form as plain arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router_training import success_models
+from router_training.calibration import Calibration
+from router_training.contract import Catalogue, FloatArray, Forecasts, SuccessModel, Vectors
+from router_training.features import surface_features
+from router_training.inputs import InputScale
+from router_training.novelty import Novelty
+from router_training.tokens import TokenModel
+
+Arrays = dict[str, NDArray[np.generic]]
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """The parts of a policy that come from outcomes.
+
+    `mean_tokens` (2, m) are the training means of forecast prompt and completion tokens.
+    """
+
+    models: tuple[str, ...]
+    success_name: str
+    success: SuccessModel
+    calibration: Calibration
+    scale: InputScale
+    tokens: TokenModel
+    novelty: Novelty
+    mean_tokens: FloatArray
+
+    def forecast(self, prompts: Sequence[str], vectors: Vectors, catalogue: Catalogue) -> Forecasts:
+        """Return forecasts for n prompts with vectors (n, d), at the catalogue's prices."""
+        inputs = self.scale.inputs(vectors, surface_features(prompts))
+        read, written, latency_s = self.tokens.forecast(inputs, character_counts(prompts))
+        return Forecasts(
+            models=self.models,
+            p_success=self.calibration.apply(self.success.predict(inputs)),
+            usd=self.tokens.usd(read, written, self.models, catalogue),
+            latency_s=latency_s,
+            novelty=self.novelty.score(vectors),
+        )
+
+    def usd_scale(self, catalogue: Catalogue) -> float:
+        """Return the mean forecast cost in USD of the dearest model on the training prompts; 1 where all is free."""
+        prompt, completion = self.mean_tokens[:, None, :]
+        return float(self.tokens.usd(prompt, completion, self.models, catalogue).max()) or 1.0
+
+    def to_arrays(self) -> Arrays:
+        """Return every learned number under `part.name`."""
+        parts: dict[str, Arrays] = {
+            "success": self.success.to_arrays(),
+            "calibration": self.calibration.to_arrays(),
+            "scale": self.scale.to_arrays(),
+            "tokens": self.tokens.to_arrays(),
+            "novelty": self.novelty.to_arrays(),
+            "mean": {"tokens": self.mean_tokens},
+        }
+        return {f"{part}.{name}": array for part, arrays in parts.items() for name, array in arrays.items()}
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: Mapping[str, NDArray[np.generic]], models: tuple[str, ...], success: str
+    ) -> Learned:
+        """Rebuild from `to_arrays`; `success` names the success model."""
+        return cls(
+            models=models,
+            success_name=success,
+            success=success_models.rebuild(success, _part(arrays, "success")),
+            calibration=Calibration.from_arrays(_part(arrays, "calibration")),
+            scale=InputScale.from_arrays(_part(arrays, "scale")),
+            tokens=TokenModel.from_arrays(_part(arrays, "tokens")),
+            novelty=Novelty.from_arrays(_part(arrays, "novelty")),
+            mean_tokens=np.asarray(arrays["mean.tokens"], dtype=np.float64),
+        )
+
+
+def character_counts(prompts: Sequence[str]) -> FloatArray:
+    """Return the number of characters of each prompt, shape (n,)."""
+    return np.array([len(prompt) for prompt in prompts], dtype=np.float64)
+
+
+def _part(arrays: Mapping[str, NDArray[np.generic]], part: str) -> Arrays:
+    start = f"{part}."
+    return {name.removeprefix(start): array for name, array in arrays.items() if name.startswith(start)}

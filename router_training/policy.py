@@ -1,0 +1,201 @@
+"""The artefact: turns prompts into forecasts, forecasts into choices; learns, saves and loads."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router_training.catalogue import catalogue_from_outcomes, price_digest, require_cards
+from router_training.contract import Catalogue, DataError, Forecasts, UsageError, Vectors
+from router_training.decision import decide
+from router_training.embedding import Encoder, load_encoder
+from router_training.fitting import fit_learned
+from router_training.learned import Learned
+from router_training.outcomes import OutcomeTable, require_routable
+from router_training.policy_files import REMEDY, cards_from_rows, cards_to_rows, read_folder, write_folder
+from router_training.selection import CANDIDATES, Candidate
+from router_training.vector_cache import Progress
+
+KIND = "policy"
+ENCODER_FOLDER = "encoder"
+
+
+@dataclass(frozen=True, eq=False)
+class Policy:
+    """A trained router. Build it with `fit_policy` or `load_policy`.
+
+    Prices come from `catalogue` when a forecast is made: a price change needs no retraining. `metadata` says what
+    the policy was trained on, with what, and how its candidates fared.
+    """
+
+    learned: Learned
+    encoder: Encoder
+    catalogue: Catalogue
+    metadata: Mapping[str, Any]
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models to choose from, sorted by name."""
+        return self.learned.models
+
+    @cached_property
+    def usd_scale(self) -> float:
+        """Mean forecast cost in USD of the dearest model on the training prompts; 1 where all is free."""
+        return self.learned.usd_scale(self.catalogue)
+
+    def forecast(self, prompts: Sequence[str]) -> Forecasts:
+        """Return what to expect of every model on n prompts; `latency_s` is NaN where training knew no latency.
+
+        Raises:
+            UsageError: if `prompts` is one string, or holds something that is not a string.
+        """
+        texts = _texts(prompts)
+        return self.forecast_vectors(texts, self.encoder.encode(texts))
+
+    def forecast_vectors(self, prompts: Sequence[str], vectors: Vectors) -> Forecasts:
+        """Return what `forecast` returns, given the encoder's vectors of the prompts, shape (n, d)."""
+        return self.learned.forecast(prompts, vectors, self.catalogue)
+
+    def decide(self, forecasts: Forecasts, dial: float) -> NDArray[np.int64]:
+        """Return the position of the chosen model per prompt, shape (n,); see `decision.decide`."""
+        return decide(forecasts, dial, self.usd_scale)
+
+    def choose(self, prompts: Sequence[str], dial: float = 0.8) -> list[str]:
+        """Return one model name per prompt: the best at this dial, from 0 (cheap) to 1 (right).
+
+        Raises:
+            UsageError: if the dial lies outside [0, 1], or `prompts` is not a list of strings.
+        """
+        return [self.models[j] for j in self.decide(self.forecast(prompts), dial)]
+
+    def with_catalogue(self, catalogue: Catalogue) -> Policy:
+        """Return this policy at other prices.
+
+        Raises:
+            DataError: if a model of the policy has no card.
+        """
+        require_cards(catalogue, self.models)
+        cards = {name: catalogue[name] for name in self.models}
+        metadata = {**self.metadata, "price_digest": price_digest(cards)}
+        return replace(self, catalogue=cards, metadata=metadata)
+
+    def metadata_params(self) -> dict[str, str | int | float]:
+        """Return the scalar part of the metadata, for a run's parameters."""
+        return {key: value for key, value in self.metadata.items() if isinstance(value, str | int | float)}
+
+    def save(self, path: Path | str) -> None:
+        """Write a folder that `load_policy` reads: a manifest, arrays, and the encoder; no pickle.
+
+        Raises:
+            DataError: if the folder cannot be written.
+        """
+        path = Path(path)
+        manifest = {
+            "models": list(self.models),
+            "success_model": self.learned.success_name,
+            "catalogue": cards_to_rows(self.catalogue),
+            "metadata": _plain(self.metadata),
+        }
+        write_folder(path, KIND, manifest, self.learned.to_arrays())
+        self.encoder.save(path / ENCODER_FOLDER)
+
+
+def load_policy(path: Path | str, catalogue: Catalogue | None = None) -> Policy:
+    """Read a saved policy; its own prices stand unless a catalogue is given.
+
+    Raises:
+        DataError: if the folder is no saved policy, is damaged, or the catalogue lacks one of its models.
+    """
+    path = Path(path)
+    manifest, arrays = read_folder(path, KIND)
+    encoder = Encoder.load(path / ENCODER_FOLDER)
+    try:
+        learned = Learned.from_arrays(arrays, tuple(manifest["models"]), manifest["success_model"])
+        cards = cards_from_rows(manifest["catalogue"])
+        metadata = dict(manifest["metadata"])
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise DataError(f"{path} is damaged ({type(error).__name__}: {error}); {REMEDY}") from error
+    if metadata.get("encoder_digest") != encoder.digest:
+        raise DataError(f"{path} holds another encoder than the one it was trained with; {REMEDY}")
+    policy = Policy(learned, encoder, cards, metadata)
+    return policy if catalogue is None else policy.with_catalogue(catalogue)
+
+
+def fit_policy(
+    table: OutcomeTable,
+    *,
+    catalogue: Catalogue | None = None,
+    encoder: Encoder | None = None,
+    seed: int = 0,
+    candidates: Sequence[Candidate] | None = None,
+    cache_dir: Path | str | None = None,
+    progress: Progress | None = None,
+) -> Policy:
+    """Train a router on outcomes.
+
+    Success models are compared by cross-validation over groups of near-duplicate prompts; the constant keeps its
+    place unless it is clearly beaten. The winner is fitted on all tasks and calibrated on its out-of-fold forecasts.
+
+    Args:
+        table: outcomes of at least two models on at least two different prompts.
+        catalogue: prices of all models; fitted to the table's costs when None.
+        encoder: turns prompts into vectors; all-MiniLM-L6-v2 when None.
+        seed: of what is sampled; the same table and seed give the same policy.
+        candidates: success models to try beside the constant; `selection.CANDIDATES` when None.
+        cache_dir: where vectors are kept between runs; see `cache_root`.
+        progress: called with what is being done, how much is done, and how much there is.
+
+    Raises:
+        DataError: if there is nothing to choose from or to learn from, or a model has no price.
+    """
+    require_routable(table)
+    cards = catalogue_from_outcomes(table) if catalogue is None else catalogue
+    graded = [name for j, name in enumerate(table.models) if np.isfinite(table.quality[:, j]).any()]
+    require_cards(cards, graded)
+    cards = {name: cards[name] for name in graded}
+    encoder = load_encoder(cache_dir=cache_dir) if encoder is None else encoder
+    vectors = encoder.encode_cached(table.prompts, cache_dir, progress)
+    learned, figures = fit_learned(
+        table,
+        vectors,
+        cards,
+        CANDIDATES if candidates is None else candidates,
+        per_call=catalogue is None,
+        seed=seed,
+        progress=progress,
+    )
+    metadata = {
+        "data_digest": table.digest,
+        "price_digest": price_digest(cards),
+        "encoder": encoder.name,
+        "encoder_precision": encoder.settings.precision,
+        "encoder_digest": encoder.digest,
+        **figures,
+    }
+    return Policy(learned, encoder, cards, metadata)
+
+
+def _texts(prompts: Sequence[str]) -> list[str]:
+    if isinstance(prompts, str):
+        raise UsageError(f"prompts is one string ({prompts[:40]!r}); pass a list of strings: [prompt]")
+    texts = list(prompts)
+    for i, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise UsageError(f"prompt {i} is {type(text).__name__}, but must be a string; convert it first")
+    return texts
+
+
+def _plain(value: Any) -> Any:
+    """Return the value as JSON knows it: NaN becomes null."""
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

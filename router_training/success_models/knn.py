@@ -1,0 +1,78 @@
+"""Profile of the nearest training prompts: a similarity-weighted mean of their outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router_training.contract import FloatArray, Vectors
+from router_training.estimation import Options, shrunk_means
+
+MOST_ROWS = 4096
+ROWS_PER_BLOCK = 1024
+
+
+class Estimator(Options):
+    """Averages the outcomes of the k nearest training rows, drawn toward each model's mean.
+
+    Args:
+        k: neighbours per prompt.
+        sharpness: a neighbour weighs exp(sharpness * (its cosine - the nearest one's)).
+        strength: weight of the model's mean, in neighbours.
+    """
+
+    def __init__(self, k: int = 60, sharpness: float = 4.0, strength: float = 10.0) -> None:
+        self.k = k
+        self.sharpness = sharpness
+        self.strength = strength
+
+    def fit(self, X: Vectors, quality: FloatArray) -> Self:
+        """Keep the rows, at most MOST_ROWS evenly spaced ones, so that memory and time are bounded."""
+        kept = np.unique(np.linspace(0, len(X) - 1, min(len(X), MOST_ROWS)).astype(np.int64))
+        self.mean_ = shrunk_means(quality)
+        return self._keep(_unit(X[kept]).astype(np.float16), quality[kept].astype(np.float32))
+
+    def _keep(self, rows: NDArray[np.float16], quality: NDArray[np.float32]) -> Self:
+        self.rows_, self.quality_ = rows, quality
+        self._search = rows.astype(np.float32)
+        self._seen = ~np.isnan(quality)
+        self._known = np.where(self._seen, quality, 0.0)
+        return self
+
+    def predict(self, X: Vectors) -> FloatArray:
+        """Return P(success), shape (n, m)."""
+        blocks = [self._predict(_unit(X[i : i + ROWS_PER_BLOCK])) for i in range(0, len(X), ROWS_PER_BLOCK)]
+        return np.vstack(blocks) if blocks else np.zeros((0, len(self.mean_)))
+
+    def _predict(self, X: Vectors) -> FloatArray:
+        cosine = X @ self._search.T
+        k = min(self.k, len(self._search))
+        nearest = np.argpartition(-cosine, k - 1, axis=1)[:, :k]
+        near = np.take_along_axis(cosine, nearest, axis=1)
+        weight = np.exp(self.sharpness * (near - near.max(axis=1, keepdims=True)))
+        hits = np.einsum("nk,nkm->nm", weight, self._known[nearest])
+        mass = np.einsum("nk,nkm->nm", weight, self._seen[nearest].astype(np.float32))
+        p: FloatArray = (hits + self.strength * self.mean_) / (mass + self.strength)
+        return np.clip(p, 0.0, 1.0)
+
+    def to_arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Return all that was learned."""
+        options = np.array([self.k, self.sharpness, self.strength], dtype=np.float64)
+        return {"rows": self.rows_, "quality": self.quality_, "mean": self.mean_, "options": options}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> Self:
+        """Rebuild a fitted estimator."""
+        k, sharpness, strength = np.asarray(arrays["options"], dtype=np.float64).tolist()
+        estimator = cls(k=int(k), sharpness=sharpness, strength=strength)
+        estimator.mean_ = np.asarray(arrays["mean"], dtype=np.float64)
+        quality = np.asarray(arrays["quality"], dtype=np.float32)
+        return estimator._keep(np.asarray(arrays["rows"], dtype=np.float16), quality)
+
+
+def _unit(X: Vectors) -> Vectors:
+    lengths = np.linalg.norm(X, axis=1, keepdims=True)
+    return np.asarray(X / np.maximum(lengths, 1e-12), dtype=np.float32)

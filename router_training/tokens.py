@@ -1,0 +1,133 @@
+"""How many tokens a call reads and writes and how long it takes; prices come later, from the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router_training.contract import Catalogue, FloatArray, Vectors
+from router_training.outcomes import OutcomeTable
+
+RIDGE = 3.0
+FEWEST_OUTCOMES = 20
+CHARS_PER_TOKEN = 4.0
+USUAL_COMPLETION_TOKENS = 200.0
+
+
+@dataclass(frozen=True, eq=False)
+class TokenModel:
+    """What was learned of m models from d inputs.
+
+    Completion tokens are exp(inputs @ weights + intercept) - 1, times a factor that makes the training mean right,
+    kept within the range seen; prompt tokens are start + rate * characters; seconds are a + b * prompt + c * completion
+    tokens. `latency` (m, 3) is NaN where no latency was recorded.
+    """
+
+    weights: FloatArray
+    intercept: FloatArray
+    factor: FloatArray
+    most: FloatArray
+    prompt: FloatArray
+    latency: FloatArray
+
+    def forecast(self, inputs: Vectors, n_chars: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return (prompt tokens, completion tokens, seconds), each of shape (n, m)."""
+        written = np.expm1(np.minimum(inputs @ self.weights.T + self.intercept, 20.0)) * self.factor
+        completion: FloatArray = np.clip(written, 0.0, self.most)
+        prompt: FloatArray = self.prompt[:, 0] + self.prompt[:, 1] * n_chars[:, None]
+        base, per_prompt, per_completion = self.latency.T
+        return prompt, completion, base + per_prompt * prompt + per_completion * completion
+
+    def usd(
+        self, prompt: FloatArray, completion: FloatArray, models: tuple[str, ...], catalogue: Catalogue
+    ) -> FloatArray:
+        """Return the price in USD of such calls at the catalogue's prices, shape (n, m)."""
+        cards = [catalogue[name] for name in models]
+        price_in = np.array([card.usd_per_mtok_in for card in cards])
+        price_out = np.array([card.usd_per_mtok_out for card in cards])
+        return (price_in * prompt + price_out * completion) / 1e6
+
+    def to_arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Return all that was learned."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> Self:
+        """Rebuild from `to_arrays`."""
+        return cls(**{field.name: np.asarray(arrays[field.name], dtype=np.float64) for field in fields(cls)})
+
+
+def fit_tokens(
+    table: OutcomeTable, models: tuple[str, ...], inputs: Vectors, *, per_call: bool
+) -> TokenModel:
+    """Learn token counts and seconds of `models` from the outcomes of n tasks with inputs (n, d).
+
+    Args:
+        table: outcomes.
+        models: whose tokens to learn.
+        inputs: what the estimators read.
+        per_call: True where prices were fitted to costs; a model without token counts is then priced per call, as one
+            completion token (see `catalogue_from_outcomes`). Otherwise its tokens are guessed from the prompt's length.
+    """
+    n_chars = np.array([len(prompt) for prompt in table.prompts], dtype=np.float64)
+    rows = []
+    for name in models:
+        j = table.models.index(name)
+        read, written, seconds = (
+            matrix[:, j] for matrix in (table.prompt_tokens, table.completion_tokens, table.latency_s)
+        )
+        unknown = np.isnan(read).all() and np.isnan(written).all() and per_call
+        prompt = np.zeros(2) if unknown else _fit_prompt(n_chars, read)
+        constant = 1.0 if unknown else USUAL_COMPLETION_TOKENS
+        rows.append(
+            (*_fit_completion(inputs, written, constant), prompt, _fit_latency(read, written, seconds))
+        )
+    weights, intercept, factor, most, prompts, latency = (np.array(part) for part in zip(*rows, strict=True))
+    return TokenModel(weights, intercept, factor, most, prompts, latency)
+
+
+def _fit_completion(
+    inputs: Vectors, tokens: FloatArray, constant: float
+) -> tuple[FloatArray, float, float, float]:
+    """Return (weights, intercept, factor, most): ridge regression on log(1 + tokens)."""
+    from sklearn.linear_model import Ridge  # spares serving its import
+
+    seen = np.isfinite(tokens)
+    mean = float(tokens[seen].mean()) if seen.any() else constant
+    flat = np.zeros(inputs.shape[1])
+    most = float(tokens[seen].max()) if seen.any() else constant
+    if seen.sum() < FEWEST_OUTCOMES or np.ptp(tokens[seen]) == 0.0:
+        return flat, float(np.log1p(mean)), 1.0, most
+    model = Ridge(alpha=RIDGE).fit(inputs[seen].astype(np.float64), np.log1p(tokens[seen]))
+    fitted = np.clip(np.expm1(model.predict(inputs[seen].astype(np.float64))), 0.0, most)
+    factor = mean / float(fitted.mean()) if fitted.mean() > 0.0 else 1.0
+    return np.asarray(model.coef_), float(model.intercept_), factor, most
+
+
+def _fit_prompt(n_chars: FloatArray, tokens: FloatArray) -> FloatArray:
+    """Return (start, rate), both at least 0, of prompt tokens as a function of characters."""
+    seen = np.isfinite(tokens)
+    if not seen.any():
+        return np.array([0.0, 1.0 / CHARS_PER_TOKEN])
+    return _non_negative(np.column_stack([np.ones(seen.sum()), n_chars[seen]]), tokens[seen])
+
+
+def _fit_latency(read: FloatArray, written: FloatArray, seconds: FloatArray) -> FloatArray:
+    """Return (base, per prompt token, per completion token) in seconds, all at least 0; NaN without latencies."""
+    timed = np.isfinite(seconds)
+    if not timed.any():
+        return np.full(3, np.nan)
+    seen = timed & np.isfinite(read) & np.isfinite(written)
+    if not seen.any():
+        return np.array([float(seconds[timed].mean()), 0.0, 0.0])
+    return _non_negative(np.column_stack([np.ones(seen.sum()), read[seen], written[seen]]), seconds[seen])
+
+
+def _non_negative(columns: FloatArray, target: FloatArray) -> FloatArray:
+    from scipy.optimize import nnls  # spares serving its import
+
+    return np.asarray(nnls(columns, target)[0])
