@@ -22,13 +22,17 @@ class Limits:
     deadline_s: float | None = None
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.dial <= 1.0:
+        if not (_is_number(self.dial) and 0.0 <= self.dial <= 1.0):
             raise UsageError(
                 f"dial is {self.dial!r}; it must lie in [0, 1]: 0 is cheapest, 1 is best, 0.8 is usual"
             )
         for name, limit in (("max_usd", self.max_usd), ("deadline_s", self.deadline_s)):
-            if limit is not None and not limit >= 0.0:
+            if limit is not None and not (_is_number(limit) and limit >= 0.0):
                 raise UsageError(f"{name} is {limit!r}; it must be 0 or more, or None for no limit")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from orchestrator.moves import Limits, Situation
-from router_training.contract import Attempt, Forecast, Task
+from router_training.contract import Attempt, Forecast, Task, UsageError
 
 CARDS = (Forecast("a", 0.5, 1.0, 1.0), Forecast("b", 0.9, 4.0, 3.0), Forecast("c", 0.9, 4.0, 9.0))
 
@@ -59,3 +59,19 @@ def test_without_its_failures_a_situation_forgets_the_models_but_not_the_money()
     assert situation().without_failures() == situation()
     broke = situation(Attempt("a", None, error="x", usd=3.0), max_usd=2.0).without_failures()
     assert broke.open() == () and broke.limits.max_usd == 0.0
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"dial": 1.5},
+        {"dial": float("nan")},
+        {"dial": "high"},
+        {"max_usd": -1.0},
+        {"max_usd": "1"},
+        {"deadline_s": -1.0},
+    ],
+)
+def test_a_limit_outside_its_range_is_refused(bad):
+    with pytest.raises(UsageError, match=next(iter(bad))):
+        Limits(**bad)
