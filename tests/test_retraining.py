@@ -1,0 +1,245 @@
+"""A challenger serves only after it has won on gold that neither side has seen."""
+
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import pytest
+from mlflow import MlflowClient
+from tokenizers import Tokenizer, models as token_models, pre_tokenizers
+
+from router_training.contract import DataError, ModelCard, Outcome
+from router_training.embedding import Encoder
+from router_training.encoder_files import MODEL_FILE, TOKENIZER_FILE, EncoderSettings, write_settings
+from router_training.merging import three_parts
+from router_training.outcomes import OutcomeTable
+from router_training.policy import fit_policy, load_policy
+from router_training.retraining import retrain
+from router_training.selection import Candidate
+
+EASY, HARD = ("add", "sort", "count", "name"), ("prove", "compose", "derive", "refute")
+LOGISTIC = (Candidate("logistic", {"C": 1.0}),)
+CATALOGUE = {"large": ModelCard("large", 10.0, 10.0), "small": ModelCard("small", 1.0, 1.0)}
+
+
+def outcome(task: int, model: str, quality: float, **changes) -> Outcome:
+    verb = (EASY if task % 2 else HARD)[task // 2 % 4]
+    prompt = f"{verb} the {task} things of kind {task * 7 % 97}"
+    tokens = {"prompt_tokens": 10, "completion_tokens": 50}
+    usd = CATALOGUE[model].usd(10, 50)
+    return replace(
+        Outcome(f"t{task:04}", prompt, model, quality, cost_usd=usd, latency_s=1.0, **tokens), **changes
+    )
+
+
+def gold(n: int = 400) -> OutcomeTable:
+    """The large model is nearly always right, the small one only on easy tasks, which every second task is."""
+    rng = np.random.default_rng(7)
+    right = {"large": (0.95, 0.95), "small": (0.1, 0.93)}
+    return OutcomeTable.from_outcomes(
+        outcome(task, model, float(rng.random() < right[model][task % 2]))
+        for task in range(n)
+        for model in CATALOGUE
+    )
+
+
+def blind(table: OutcomeTable) -> OutcomeTable:
+    """Deal whole rows of quality to other tasks: what is learned from it says nothing of a prompt."""
+    dealt = dict(zip(table.task_ids, np.random.default_rng(0).permutation(table.quality), strict=True))
+    keys = zip(table.frame["task_id"], table.frame["model"], strict=True)
+    return OutcomeTable.from_frame(
+        table.frame.assign(quality=[dealt[task][table.models.index(model)] for task, model in keys])
+    )
+
+
+@pytest.fixture(scope="module")
+def table():
+    return gold()
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory):
+    """A network of one layer: the mean of its words' vectors, drawn at random."""
+    folder = tmp_path_factory.mktemp("encoder")
+    words = [*EASY, *HARD, "the", "things", "of", "kind", "[UNK]"]
+    tokenizer = Tokenizer(
+        token_models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="[UNK]")
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.save(str(folder / TOKENIZER_FILE))
+    table = np.random.default_rng(0).normal(size=(len(words), 16)).astype(np.float32)
+    make = onnx.helper
+    nodes = [
+        make.make_node("Gather", ["table", "input_ids"], ["rows"]),
+        make.make_node("ReduceMean", ["rows"], ["mean"], axes=[1], keepdims=0),
+        make.make_node("LpNormalization", ["mean"], ["vector"], axis=1, p=2),
+    ]
+    graph = make.make_graph(
+        nodes,
+        "words",
+        [make.make_tensor_value_info("input_ids", onnx.TensorProto.INT64, ["texts", "tokens"])],
+        [make.make_tensor_value_info("vector", onnx.TensorProto.FLOAT, ["texts", 16])],
+        [onnx.numpy_helper.from_array(table, "table")],
+    )
+    model = make.make_model(graph, opset_imports=[make.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, str(folder / MODEL_FILE))
+    write_settings(folder, EncoderSettings("words", "fp32", 16, 128, ("input_ids",), ""))
+    return Encoder.load(folder)
+
+
+@pytest.fixture(scope="module")
+def fitted(encoder, tmp_path_factory):
+    """Return what trains a policy on a table, once, and says where it is saved."""
+    folder = tmp_path_factory.mktemp("policies")
+
+    def fit(table):
+        if not (folder / table.digest).exists():
+            policy = fit_policy(
+                table, catalogue=CATALOGUE, encoder=encoder, candidates=LOGISTIC, cache_dir=folder / "cache"
+            )
+            policy.save(folder / table.digest)
+        return folder / table.digest
+
+    return fit
+
+
+@pytest.fixture
+def loop(store, table, encoder, tmp_path):
+    """Return what runs the gate: `loop(feedback)`, with the store, table and prices of this module."""
+
+    def run(feedback=None, on=table, champion=None):
+        return retrain(
+            store,
+            on,
+            catalogue=CATALOGUE,
+            champion=champion,
+            feedback=feedback,
+            encoder=encoder,
+            candidates=LOGISTIC,
+            cache_dir=tmp_path / "cache",
+        )
+
+    return run
+
+
+@pytest.fixture
+def crown(store, fitted):
+    """Return what makes a policy trained on a table the champion, and says its version."""
+
+    def run(table, answer_model_dir=None):
+        run = store.log_training(fitted(table), answer_model_dir=answer_model_dir)
+        store.promote(run.version)
+        return run.version
+
+    return run
+
+
+def aliases(store):
+    model = MlflowClient(store.uri).get_registered_model("router")
+    return {alias: str(version) for alias, version in model.aliases.items()}
+
+
+def test_a_challenger_that_wins_on_gold_serves_and_the_old_champion_is_remembered(loop, crown, store, table):
+    first = crown(blind(three_parts(table).train))
+    verdict = loop([])
+    assert verdict.promoted and verdict.difference.low > 0.0
+    assert "wins and serves" in verdict.reason and verdict.champion_version == first
+    assert aliases(store) == {"champion": verdict.version, "previous": first}
+    assert load_policy(store.champion().path).metadata["data_digest"] == three_parts(table).train.digest
+
+
+def test_the_verifiers_word_on_traffic_alone_can_win(loop, crown, table):
+    parts = three_parts(table)
+    unseen = table.frame["task_id"].isin(parts.train.task_ids[8:]) & (table.frame["model"] == "small")
+    sparse = OutcomeTable.from_frame(table.frame[~unseen])
+    assert three_parts(sparse).gate.digest == parts.gate.digest
+    crown(three_parts(sparse).train)
+    rng = np.random.default_rng(1)
+    heard = [
+        outcome(task, "small", 0.1 + 0.8 * (rng.random() < (0.1, 0.93)[task % 2]), label_source="verifier")
+        for task in range(1000, 1300)
+    ]
+    verdict = loop(heard, on=sparse)
+    assert verdict.n_feedback == 300 and verdict.promoted
+
+
+def test_poisoned_feedback_does_not_reach_the_throne(loop, crown, store, table):
+    parts = three_parts(table)
+    champion = crown(parts.train)
+    poison = [
+        outcome(10_000 + task, model, float((model == "small") == (task % 2 == 0)), label_source="verifier")
+        for task in range(600)
+        for model in CATALOGUE
+    ]
+    verdict = loop(poison)
+    assert not verdict.promoted and verdict.difference.low <= 0.0
+    assert verdict.n_feedback == len(poison)
+    assert "does not win, so nothing changes" in verdict.reason
+    assert aliases(store) == {"champion": champion}
+
+
+def test_without_news_nobody_is_trained(loop, crown, store, table):
+    crown(three_parts(table).train)
+    verdict = loop([])
+    assert not verdict.promoted and verdict.version is None and verdict.difference is None
+    assert "nothing new to learn from" in verdict.reason
+    assert len(MlflowClient(store.uri).search_model_versions("name = 'router'")) == 1
+
+
+def test_feedback_on_gate_prompts_is_no_news(loop, crown, table):
+    parts = three_parts(table)
+    crown(parts.train)
+    told = [
+        outcome(int(task[1:]), "small", 0.5, task_id="trace", label_source="verifier")
+        for task in parts.gate.task_ids
+    ]
+    verdict = loop(told)
+    assert verdict.version is None and verdict.n_left_out == len(parts.gate)
+
+
+def test_where_nobody_serves_the_challenger_must_beat_the_constants(loop, store, table):
+    assert loop([], on=blind(table)).promoted is False
+    assert store.champion() is None
+    verdict = loop([])
+    assert verdict.promoted and "against the constants" in verdict.reason
+    assert store.champion().version == verdict.version
+
+
+def test_the_stores_own_feedback_is_read(loop, crown, store, table, request_record):
+    crown(three_parts(table).train)
+    prompt = outcome(5000, "small", 1.0).prompt
+    store.log_requests([request_record(prompt=prompt)])
+    verdict = loop()
+    assert verdict.n_feedback == 1 and verdict.version is not None
+
+
+def test_a_promoted_challenger_keeps_the_champions_answer_model(loop, crown, store, table, tmp_path):
+    (tmp_path / "answers").mkdir()
+    (tmp_path / "answers" / "manifest.json").write_text("{}")
+    crown(blind(three_parts(table).train), tmp_path / "answers")
+    assert loop([]).promoted
+    assert (store.champion().answer_model_path / "manifest.json").read_text() == "{}"
+
+
+def test_the_verdict_is_a_run(loop, crown, store, table):
+    crown(blind(three_parts(table).train))
+    verdict = loop([])
+    run = MlflowClient(store.uri).get_run(verdict.run_id)
+    assert run.data.tags["verdict"] == "promoted" and run.data.tags["mlflow.note.content"] == verdict.reason
+    assert run.data.metrics["difference_low"] == pytest.approx(verdict.difference.low)
+    assert run.data.params["challenger_version"] == verdict.version
+
+
+def test_a_champion_with_a_model_that_gold_does_not_know_is_a_data_error(loop, crown, table):
+    crown(three_parts(table).train)
+    renamed = table.frame.assign(model=table.frame["model"].replace("large", "larger"))
+    with pytest.raises(DataError, match="chooses 'large', of which the outcomes has no"):
+        loop([], on=OutcomeTable.from_frame(renamed))
+
+
+def test_the_same_inputs_give_the_same_verdict(loop, crown, store, table):
+    crown(blind(three_parts(table).train))
+    champion = store.champion()
+    first, second = loop([]), loop([], champion=champion)
+    assert first.difference == second.difference
+    assert (first.challenger, first.champion) == (second.challenger, second.champion)
