@@ -51,7 +51,8 @@ class Router(Protocol):
 
 def default_dials() -> FloatArray:
     """Return the dials that an evaluation sweeps: evenly spaced in the dial and in the price of quality."""
-    return np.unique(np.concatenate([np.linspace(0.0, 1.0, 21), 1.0 / (1.0 + np.logspace(-3.0, 3.0, 31))]))
+    dials = np.concatenate([np.linspace(0.0, 1.0, 21), 1.0 / (1.0 + np.logspace(-3.0, 3.0, 31))])
+    return np.unique(dials.round(6))
 
 
 def evaluate(

@@ -98,11 +98,15 @@ def checked(rows: Rows) -> pd.DataFrame:
 
 def _require_columns(rows: Rows) -> None:
     missing = [name for name in REQUIRED if name not in rows.frame.columns]
+    twice = rows.frame.columns[rows.frame.columns.duplicated()]
+    if len(twice):
+        raise DataError(f"{rows.origin} has two columns {str(twice[0])!r}; keep one of them")
     if missing:
         found = ", ".join(map(str, rows.frame.columns)) or "none"
+        remedy = "separate fields by commas" if {";", "\t"} & set(found) else "rename or add it"
         raise DataError(
             f"{rows.origin} has no column {' and no column '.join(map(repr, missing))} (found: {found}); "
-            "outcomes need task_id, prompt (or messages), model and quality: rename or add it"
+            f"outcomes need task_id, prompt (or messages), model and quality: {remedy}"
         )
 
 
@@ -111,7 +115,9 @@ def _with_prompts(rows: Rows) -> Rows:
     if "prompt" in rows.frame.columns or "messages" not in rows.frame.columns:
         return rows
     prompts = [_last_user_text(rows, i, value) for i, value in enumerate(rows.frame["messages"])]
-    return Rows(rows.frame.assign(prompt=prompts), rows.origin, rows.numbers, rows.unit)
+    return Rows(
+        rows.frame.assign(prompt=pd.Series(prompts, dtype=object)), rows.origin, rows.numbers, rows.unit
+    )
 
 
 def _last_user_text(rows: Rows, i: int, value: Any) -> str:
@@ -131,16 +137,28 @@ def _last_user_text(rows: Rows, i: int, value: Any) -> str:
 def _texts(rows: Rows, name: str) -> pd.Series[Any]:
     if name not in rows.frame.columns:
         return pd.Series(pd.NA, index=rows.frame.index, dtype="string")
-    column = rows.frame[name]
-    if column.dtype == object:
-        column = column.map(_json_text)
-    texts = column.astype("string")
+    texts = _unicode(rows, name)
     texts = texts.mask(texts == "")
     blank = texts.isna() | (texts.str.strip() == "").fillna(False)
     if name in REQUIRED and blank.any():
         i = _first(blank)
         raise DataError(f"{rows.place(i)}: {name} is blank; every outcome names its {name}: fill it in")
     return texts
+
+
+def _unicode(rows: Rows, name: str) -> pd.Series[Any]:
+    column = rows.frame[name]
+    if column.dtype == object:
+        column = pd.Series([_json_text(value) for value in column], index=column.index, dtype=object)
+    try:
+        return column.astype("string")
+    except UnicodeEncodeError as error:
+        i = next(
+            i for i, value in enumerate(column) if str(value).encode(errors="ignore").decode() != str(value)
+        )
+        raise DataError(
+            f"{rows.place(i)}: {name} holds half a character (a lone surrogate); write it as UTF-8"
+        ) from error
 
 
 def _json_text(value: Any) -> Any:
@@ -159,7 +177,7 @@ def _numbers(rows: Rows, name: str) -> pd.Series[Any]:
     if wrong.any():
         i = _first(wrong)
         raise DataError(
-            f"{rows.place(i)}: {name} is {_short(rows.frame[name].iloc[i])}, not a number; {rule.remedy}"
+            f"{rows.place(i)}: {name} is {_short(rows.frame[name].iloc[i])}, not a number; write one, or leave it blank"
         )
     wrong = numbers.notna() & ~(numbers.between(rule.low, rule.high) & np.isfinite(numbers))
     if wrong.any():

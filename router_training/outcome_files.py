@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -86,6 +87,8 @@ def _read_csv(raw: bytes, origin: str) -> Rows:
             )
     except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError) as error:
         reason = str(error).strip().removeprefix("Error tokenizing data. C error: ")
+        if unclosed := re.search(r"EOF inside string starting at row (\d+)", reason):
+            reason = f"a quote opened in record {int(unclosed[1]) + 1}, counting the header, is never closed"
         raise DataError(
             f"{origin} is not a regular CSV file ({reason}); give every row as many fields as the header "
             "and put text that holds commas, quotes or line breaks in double quotes"

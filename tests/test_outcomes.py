@@ -149,6 +149,11 @@ def test_a_blank_quality_is_a_missing_outcome(tmp_path):
 
 
 BAD_CSV = {
+    "semicolons": ("task_id;prompt;model;quality\n1;2;3;1\n", "separate fields by commas"),
+    "an open quote": (
+        HEADER + 'a,"p,m,1,0\n',
+        "a quote opened in record 2, counting the header, is never closed",
+    ),
     "nothing at all": ("", "is empty"),
     "a header only": (HEADER, "has no rows"),
     "no quality column": (
@@ -191,6 +196,10 @@ def test_bad_csv_is_refused_with_its_place_and_rule(tmp_path, case):
 
 
 BAD_JSONL = {
+    "half a character": (
+        '{"task_id": 1, "prompt": "\\ud800", "model": "m", "quality": 1}\n',
+        "line 1: prompt holds half a character",
+    ),
     "not JSON": ('{"task_id": 1\n', "line 1: not JSON"),
     "not an object": ("\n[1, 2]\n", "line 2: a list, not an object"),
     "no user message": (
@@ -221,6 +230,12 @@ def test_a_rare_second_prompt_is_left_out_with_a_warning(caplog):
     table = OutcomeTable.from_frame(frame)
     assert len(table.frame) == 399
     assert "1 of 200 tasks have more than one prompt" in caplog.text
+
+
+def test_a_column_given_twice_is_refused():
+    frame = rows()
+    with pytest.raises(DataError, match="two columns 'quality'"):
+        OutcomeTable.from_frame(pd.concat([frame, frame[["quality"]]], axis=1))
 
 
 def test_one_model_or_one_task_is_nothing_to_route():
