@@ -110,7 +110,7 @@ def test_a_cascade_climbs_until_the_verifier_is_content():
     ]
     assert [attempt["confidence"] for attempt in state["attempts"]] == [0.1, 0.9]
     assert state["result"] == "large answer" and state["decision"]["model"] == "middle"
-    assert "75%" in state["decision"]["reason"] and "dial 0.8" in state["decision"]["reason"]
+    assert "75% for $0.2 in 1 s" in state["decision"]["reason"] and "dial 0.8" in state["decision"]["reason"]
 
 
 def test_usd_is_the_price_of_the_tokens_of_every_attempt():

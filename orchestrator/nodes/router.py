@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
 from langchain_core.runnables import RunnableConfig
 
 from orchestrator import plain
@@ -83,9 +84,13 @@ def _decide(situation: Situation, move: Move) -> Decision:
     others = f" with {', '.join(move.models[1:])}" if move.models[1:] else ""
     reason = (
         f"{first.model}{others}: forecast to succeed with {first.p_success:.0%} "
-        f"for ${first.usd:.2g} in {first.latency_s:.2g} s, at dial {dial:g}"
+        f"for ${_amount(first.usd)} in {first.latency_s:.2g} s, at dial {dial:g}"
     )
     return Decision(first.model, dial, 1.0, reason, situation.forecasts)
+
+
+def _amount(usd: float) -> str:
+    return np.format_float_positional(usd, precision=2, unique=False, fractional=False, trim="-")
 
 
 def written(move: Move, situation: Situation) -> dict[str, Any]:
