@@ -92,6 +92,6 @@ def _platt(score: FloatArray, quality: FloatArray) -> tuple[float, float]:
     rows = np.concatenate([score[hit], score[miss]])[:, None]
     labels = np.repeat([1, 0], [hit.sum(), miss.sum()])
     weights = np.concatenate([quality[hit], 1.0 - quality[miss]])
-    model = LogisticRegression(C=1.0, max_iter=1000).fit(rows, labels, sample_weight=weights)
+    model = LogisticRegression(C=1.0, solver="newton-cholesky").fit(rows, labels, sample_weight=weights)
     slope = float(model.coef_[0, 0])
     return (slope, float(model.intercept_[0])) if slope > 0.0 else mean_only

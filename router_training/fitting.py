@@ -9,14 +9,9 @@ from typing import Any
 import numpy as np
 
 from router_training import success_models
-from router_training.calibration import (
-    cross_calibrated,
-    expected_calibration_error,
-    fit_calibration,
-    identity,
-)
+from router_training.calibration import expected_calibration_error, fit_calibration, identity
 from router_training.catalogue import usd_per_call
-from router_training.contract import Catalogue, FloatArray, Vectors
+from router_training.contract import Catalogue, Vectors
 from router_training.features import surface_features
 from router_training.inputs import InputScale
 from router_training.learned import Learned, character_counts
@@ -29,6 +24,7 @@ from router_training.selection import (
     Trial,
     area_under_roc,
     group_folds,
+    honest_calibration,
     per_model,
     select,
 )
@@ -119,7 +115,7 @@ def _trial(
 
 
 def _figures(selection: Selection, trial: Trial) -> dict[str, Any]:
-    p = _honest(selection, trial)
+    p = honest_calibration(selection.winner, selection.p_out_of_fold, trial)
     ece = per_model(p, trial.quality, expected_calibration_error)
     auc = per_model(p, trial.quality, area_under_roc)
     rows = zip(trial.models, np.nanmean(trial.quality, axis=0).tolist(), ece, auc, strict=True)
@@ -131,12 +127,6 @@ def _figures(selection: Selection, trial: Trial) -> dict[str, Any]:
             name: {"mean_quality": mean, "ece": error, "auc": area} for name, mean, error, area in rows
         },
     }
-
-
-def _honest(selection: Selection, trial: Trial) -> FloatArray:
-    if selection.winner.name == CONSTANT:
-        return selection.p_out_of_fold
-    return cross_calibrated(selection.p_out_of_fold, trial.quality, trial.folds)
 
 
 def _advance(progress: Progress | None) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from router_training.catalogue import catalogue_from_outcomes, price_digest, require_cards
 from router_training.contract import Catalogue, DataError, Forecasts, UsageError, Vectors
@@ -162,15 +163,16 @@ def fit_policy(
     cards = {name: cards[name] for name in graded}
     encoder = load_encoder(cache_dir=cache_dir) if encoder is None else encoder
     vectors = encoder.encode_cached(table.prompts, cache_dir, progress)
-    learned, figures = fit_learned(
-        table,
-        vectors,
-        cards,
-        CANDIDATES if candidates is None else candidates,
-        per_call=catalogue is None,
-        seed=seed,
-        progress=progress,
-    )
+    with threadpool_limits(limits=1):  # these matrices are small: more BLAS threads wait for each other
+        learned, figures = fit_learned(
+            table,
+            vectors,
+            cards,
+            CANDIDATES if candidates is None else candidates,
+            per_call=catalogue is None,
+            seed=seed,
+            progress=progress,
+        )
     metadata = {
         "data_digest": table.digest,
         "price_digest": price_digest(cards),

@@ -38,8 +38,8 @@ CANDIDATES = (
     Candidate(CONSTANT),
     *(Candidate("logistic", {"C": C}) for C in (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)),
     *(Candidate("knn", {"k": k}) for k in (50, 150)),
-    *(Candidate("cluster", {"k": k}) for k in (16, 48)),
-    *(Candidate("blend", {"C": C, "k": 48}) for C in (0.03, 0.1, 0.3)),
+    Candidate("cluster", {"k": 48}),
+    *(Candidate("blend", {"C": C, "k": 48}) for C in (0.1, 0.3)),
 )
 
 
@@ -115,20 +115,20 @@ def select(
     their difference over folds.
     """
     contenders = [Candidate(CONSTANT), *(c for c in candidates if c.name != CONSTANT)]
-    forecasts, lifts = [], []
+    forecasts: list[FloatArray] = []
+    scores: list[Score] = []
     for i, candidate in enumerate(contenders):
         forecasts.append(_out_of_fold(trial, candidate))
-        lifts.append(_fold_lifts(trial, _calibrated(trial, candidate, forecasts[-1])))
+        calibrated = honest_calibration(candidate, forecasts[-1], trial)
+        lifts = np.array([_lift(trial, calibrated, held) for _, held in trial.parts()])
+        constant = np.array(scores[0].lifts) if scores else lifts
+        scores.append(_score(trial, candidate, calibrated, lifts, constant))
         if advance is not None:
             advance(i + 1, len(contenders))
-    scores = tuple(
-        _score(trial, candidate, p, lift, lifts[0])
-        for candidate, p, lift in zip(contenders, forecasts, lifts, strict=True)
-    )
     best = int(np.argmax([score.lift for score in scores]))
     if not scores[best].gain > scores[best].gain_se:
         best = 0
-    return Selection(contenders[best], forecasts[best], scores)
+    return Selection(contenders[best], forecasts[best], tuple(scores))
 
 
 def _out_of_fold(trial: Trial, candidate: Candidate) -> FloatArray:
@@ -139,13 +139,9 @@ def _out_of_fold(trial: Trial, candidate: Candidate) -> FloatArray:
     return p
 
 
-def _calibrated(trial: Trial, candidate: Candidate, p: FloatArray) -> FloatArray:
+def honest_calibration(candidate: Candidate, p: FloatArray, trial: Trial) -> FloatArray:
+    """Return out-of-fold forecasts p (n, m) calibrated on the other folds; the constant is left as it is."""
     return p if candidate.name == CONSTANT else cross_calibrated(p, trial.quality, trial.folds)
-
-
-def _fold_lifts(trial: Trial, p: FloatArray) -> FloatArray:
-    lifts = [_lift(trial, p, held) for _, held in trial.parts()]
-    return np.array(lifts)
 
 
 def _lift(trial: Trial, p: FloatArray, held: NDArray[np.bool_]) -> float:
@@ -170,18 +166,22 @@ def _score(
     trial: Trial, candidate: Candidate, p: FloatArray, lifts: FloatArray, constant: FloatArray
 ) -> Score:
     gains = lifts - constant
-    calibrated = _calibrated(trial, candidate, p)
     seen = np.isfinite(trial.quality)
     return Score(
         candidate=candidate.label,
         lift=float(lifts.mean()),
         gain=float(gains.mean()),
         gain_se=float(gains.std(ddof=1) / np.sqrt(len(gains))),
-        brier=float(np.mean((calibrated[seen] - trial.quality[seen]) ** 2)),
-        ece=float(np.mean(per_model(calibrated, trial.quality, expected_calibration_error))),
-        auc=float(np.nanmean(per_model(calibrated, trial.quality, area_under_roc))),
+        brier=float(np.mean((p[seen] - trial.quality[seen]) ** 2)),
+        ece=_mean(per_model(p, trial.quality, expected_calibration_error)),
+        auc=_mean(per_model(p, trial.quality, area_under_roc)),
         lifts=tuple(lifts.tolist()),
     )
+
+
+def _mean(values: list[float]) -> float:
+    known = [value for value in values if value == value]
+    return sum(known) / len(known) if known else float("nan")
 
 
 def per_model(

@@ -33,7 +33,7 @@ class Estimator(Options):
         from sklearn.cluster import MiniBatchKMeans  # spares serving its import
 
         k = min(self.k, len(X))
-        clusters = MiniBatchKMeans(k, random_state=self.seed, n_init=3, batch_size=1024).fit(X)
+        clusters = MiniBatchKMeans(k, random_state=self.seed, n_init=1, batch_size=1024).fit(X)
         self.centres_ = clusters.cluster_centers_.astype(np.float32)
         weight = self._weights(X)
         seen = ~np.isnan(quality)
