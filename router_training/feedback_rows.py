@@ -5,7 +5,7 @@ A feedback row and a seed row are the same `Outcome`: retraining is training on 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from router_training.contract import Outcome, RequestRecord
+from router_training.traces import is_escalated, is_failed
 
 _NUMBERS = {
     "quality": pa.float64(),
@@ -67,3 +68,15 @@ def read_rows(path: Path) -> list[Outcome]:
 def unique(outcomes: Iterable[Outcome]) -> list[Outcome]:
     """Return one outcome per request and model, the latest shipped, however often each was shipped."""
     return list({(outcome.task_id, outcome.model): outcome for outcome in outcomes}.values())
+
+
+def traffic_metrics(records: Sequence[RequestRecord]) -> dict[str, float]:
+    """Return what a feedback run shows of its requests."""
+    confidences = [record.confidence for record in records if record.confidence is not None]
+    return {
+        "requests": len(records),
+        "usd": sum(record.usd for record in records),
+        "escalated_share": sum(map(is_escalated, records)) / len(records),
+        "failed_share": sum(map(is_failed, records)) / len(records),
+        **({"mean_confidence": sum(confidences) / len(confidences)} if confidences else {}),
+    }

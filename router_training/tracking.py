@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from router_training.contract import Outcome, RequestRecord, UsageError
-from router_training.feedback_rows import read_rows, unique, write_rows
+from router_training.contract import DataError, Outcome, RequestRecord, UsageError
+from router_training.feedback_rows import read_rows, traffic_metrics, unique, write_rows
 from router_training.local_records import database_file, must_be_database, taking_turns
-from router_training.traces import is_escalated, is_failed, sample_for_traces, utc
+from router_training.traces import sample_for_traces, utc
 
 # MLflow reads these when it is imported; one that the user has set stays. Nothing is reported to MLflow's
 # makers; migrations, progress bars and run addresses stay out of our output; an absent server is noticed soon.
@@ -162,6 +162,9 @@ class Store:
         """Return the policy under the alias `champion`, or None where there is none.
 
         Records on this machine are read where they lie; others are fetched into `download_dir`.
+
+        Raises:
+            DataError: The registry names a champion whose files cannot be read.
         """
         version = self._aliases().get(CHAMPION)
         if version is None:
@@ -169,7 +172,12 @@ class Store:
         run_id = str(self._client.get_model_version(REGISTERED, version).run_id)
         target = None if download_dir is None else str(download_dir)
         source = f"{self._client.get_run(run_id).info.artifact_uri}/router"
-        folder = Path(download_artifacts(artifact_uri=source, dst_path=target, tracking_uri=self.uri))
+        try:
+            folder = Path(download_artifacts(artifact_uri=source, dst_path=target, tracking_uri=self.uri))
+        except (MlflowException, OSError) as error:
+            raise DataError(
+                f"the files of router version {version} cannot be read at {source} ({error}); train it again"
+            ) from error
         answers = folder / "answer_model"
         return ChampionPolicy(folder / "policy", version, run_id, answers if answers.is_dir() else None)
 
@@ -186,7 +194,7 @@ class Store:
         if not records:
             return None
         with self._run("feedback") as run_id:
-            self._log_values(run_id, {"trace_limit": trace_limit}, _traffic(records))
+            self._log_values(run_id, {"trace_limit": trace_limit}, traffic_metrics(records))
             with tempfile.TemporaryDirectory() as folder:
                 rows = Path(folder) / _ROWS
                 write_rows(records, rows)
@@ -280,18 +288,6 @@ def _open(uri: str, artifacts: str | None) -> Store:
         if made_meanwhile is None:
             raise error
         return Store(uri, made_meanwhile.experiment_id, client)
-
-
-def _traffic(records: Sequence[RequestRecord]) -> dict[str, float]:
-    """Return what a feedback run shows of its requests."""
-    confidences = [record.confidence for record in records if record.confidence is not None]
-    return {
-        "requests": len(records),
-        "usd": sum(record.usd for record in records),
-        "escalated_share": sum(map(is_escalated, records)) / len(records),
-        "failed_share": sum(map(is_failed, records)) / len(records),
-        **({"mean_confidence": sum(confidences) / len(confidences)} if confidences else {}),
-    }
 
 
 def _key(name: str) -> str:

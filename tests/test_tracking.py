@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from router_training.contract import UsageError
+from router_training.contract import DataError, UsageError
 from router_training.tracking import open_store
 
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -92,6 +92,13 @@ def test_promotion_remembers_who_served_before(store, policy_dir):
         "previous": first.version,
     }
     assert (store.champion().answer_model_path / "manifest.json").is_file()
+
+
+def test_a_champion_whose_files_are_gone_is_a_data_error(store, policy_dir):
+    store.promote(store.log_training(policy_dir).version)
+    shutil.rmtree(store.champion().path.parent)
+    with pytest.raises(DataError, match=r"files of router version 1 cannot be read .*; train it again"):
+        store.champion()
 
 
 def test_the_champion_is_fetched_where_asked(store, policy_dir, tmp_path):
