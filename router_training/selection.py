@@ -36,10 +36,10 @@ class Candidate:
 
 CANDIDATES = (
     Candidate(CONSTANT),
-    *(Candidate("logistic", {"C": C}) for C in (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)),
-    *(Candidate("knn", {"k": k}) for k in (50, 150)),
+    *(Candidate("logistic", {"C": C}) for C in (0.03, 0.1, 0.3, 1.0)),
+    Candidate("knn", {"k": 100}),
     Candidate("cluster", {"k": 48}),
-    *(Candidate("blend", {"C": C, "k": 48}) for C in (0.1, 0.3)),
+    Candidate("blend", {"C": 0.2, "cells": 48, "k": 100}),
 )
 
 

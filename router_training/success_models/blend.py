@@ -1,4 +1,4 @@
-"""Mean of a logistic regression and a cluster profile: one sees trends, the other sees regions."""
+"""Mean of a regression, a cluster profile and a neighbour profile: trends, regions and near examples err differently."""
 
 from __future__ import annotations
 
@@ -10,45 +10,51 @@ from numpy.typing import NDArray
 
 from router_training.contract import FloatArray, Vectors
 from router_training.estimation import Options
-from router_training.success_models import cluster, logistic
+from router_training.success_models import cluster, knn, logistic
 
 
 class Estimator(Options):
-    """Averages the forecasts of `logistic` and `cluster`.
+    """Averages the forecasts of `logistic`, `cluster` and `knn`.
 
     Args:
         C: of the regression.
-        k: number of cells.
+        cells: of the cluster profile.
+        k: neighbours.
         seed: of the first centres.
     """
 
-    def __init__(self, C: float = 0.1, k: int = 32, seed: int = 0) -> None:
+    def __init__(self, C: float = 0.2, cells: int = 48, k: int = 100, seed: int = 0) -> None:
         self.C = C
+        self.cells = cells
         self.k = k
         self.seed = seed
 
     def fit(self, X: Vectors, quality: FloatArray) -> Self:
-        """Fit both parts on the same rows."""
+        """Fit all parts on the same rows."""
         self.logistic_ = logistic.Estimator(C=self.C).fit(X, quality)
-        self.cluster_ = cluster.Estimator(k=self.k, seed=self.seed).fit(X, quality)
+        self.cluster_ = cluster.Estimator(k=self.cells, seed=self.seed).fit(X, quality)
+        self.knn_ = knn.Estimator(k=self.k).fit(X, quality)
         return self
 
     def predict(self, X: Vectors) -> FloatArray:
         """Return P(success), shape (n, m)."""
-        return 0.5 * (self.logistic_.predict(X) + self.cluster_.predict(X))
+        return (self.logistic_.predict(X) + self.cluster_.predict(X) + self.knn_.predict(X)) / 3.0
 
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:
-        """Return all that both parts learned."""
-        parts = {"logistic": self.logistic_.to_arrays(), "cluster": self.cluster_.to_arrays()}
-        return {f"{part}_{name}": array for part, arrays in parts.items() for name, array in arrays.items()}
+        """Return all that the parts learned."""
+        parts = {"logistic": self.logistic_, "cluster": self.cluster_, "knn": self.knn_}
+        return {
+            f"{part}_{name}": array for part, fit in parts.items() for name, array in fit.to_arrays().items()
+        }
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> Self:
         """Rebuild a fitted estimator."""
         trend = logistic.Estimator.from_arrays(_part(arrays, "logistic_"))
         region = cluster.Estimator.from_arrays(_part(arrays, "cluster_"))
-        estimator = cls(C=trend.C, k=region.k, seed=region.seed)
-        estimator.logistic_, estimator.cluster_ = trend, region
+        near = knn.Estimator.from_arrays(_part(arrays, "knn_"))
+        estimator = cls(C=trend.C, cells=region.k, k=near.k, seed=region.seed)
+        estimator.logistic_, estimator.cluster_, estimator.knn_ = trend, region, near
         return estimator
 
 

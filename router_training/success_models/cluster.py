@@ -22,7 +22,7 @@ class Estimator(Options):
         seed: of the first centres.
     """
 
-    def __init__(self, k: int = 24, sharpness: float = 16.0, strength: float = 20.0, seed: int = 0) -> None:
+    def __init__(self, k: int = 48, sharpness: float = 16.0, strength: float = 20.0, seed: int = 0) -> None:
         self.k = k
         self.sharpness = sharpness
         self.strength = strength

@@ -24,7 +24,7 @@ class Estimator(Options):
         strength: weight of the model's mean, in neighbours.
     """
 
-    def __init__(self, k: int = 60, sharpness: float = 4.0, strength: float = 10.0) -> None:
+    def __init__(self, k: int = 100, sharpness: float = 4.0, strength: float = 10.0) -> None:
         self.k = k
         self.sharpness = sharpness
         self.strength = strength
