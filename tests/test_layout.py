@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-HEAVY = ("torch", "sklearn", "mlflow", "langgraph", "pandas", "sentence_transformers", "onnxruntime", "matplotlib")
+HEAVY = (
+    "torch",
+    "sklearn",
+    "mlflow",
+    "langgraph",
+    "pandas",
+    "sentence_transformers",
+    "onnxruntime",
+    "matplotlib",
+)
 
 
 def loaded_by(statement: str) -> set[str]:

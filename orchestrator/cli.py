@@ -1,0 +1,122 @@
+"""The `pointsman` command: ask and route here, train and judge in router_training.cli."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from router_training.cli import Models, Router, Seed, app as training
+from router_training.contract import PointsmanError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Learn which model answers which prompt well enough, and send each prompt to the cheapest such model.",
+)
+app.add_typer(training)
+
+Prompt = Annotated[str, typer.Argument(help="The prompt; - reads it from standard input.")]
+Dial = Annotated[float, typer.Option("--dial", help="From 0 (cheap) to 1 (right).")]
+Strategy = Annotated[
+    str,
+    typer.Option("--strategy", help="A strategy, or one around another: fallback(cascade(threshold=0.6))."),
+]
+Recorded = Annotated[
+    Path | None,
+    typer.Option("--recorded", help="Outcomes whose responses are replayed instead of asking live models."),
+]
+JSON = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+@app.command()
+def route(
+    prompt: Prompt, router: Router = None, models: Models = None, dial: Dial = 0.8, as_json: JSON = False
+) -> None:
+    """Decide which model should answer a prompt, and say why. No model is called.
+
+    Example: pointsman route "Translate good morning into French"
+    """
+    from orchestrator.pages import decision_page
+    from router_training.catalogue import load_catalogue
+    from router_training.serving import open_router  # spares onnxruntime
+
+    opened = open_router(router, None if models is None else load_catalogue(models))
+    forecasts = opened.policy.forecast([read_prompt(prompt)])
+    chosen = opened.policy.models[int(opened.policy.decide(forecasts, dial)[0])]
+    decision_page(Console(), forecasts.row(0), chosen, dial, opened.policy.usd_scale, opened.origin, as_json)
+
+
+@app.command()
+def ask(
+    prompt: Prompt,
+    router: Router = None,
+    models: Models = None,
+    dial: Dial = 0.8,
+    strategy: Strategy = "fallback(cascade)",
+    recorded: Recorded = None,
+    max_usd: Annotated[float | None, typer.Option(help="Spend no more than this on the request.")] = None,
+    deadline_s: Annotated[float | None, typer.Option(help="Seconds that the request may take.")] = None,
+    as_json: JSON = False,
+) -> None:
+    """Answer a prompt through the graph: router, model, verifier, and what follows from its confidence.
+
+    The models are those of the router's cards: OpenAI-compatible endpoints, keys from the environment. With
+    --recorded, what the real models once said to this very prompt is replayed.
+
+    Example: pointsman ask "What is 17 + 25?" --recorded datasets/starter/outcomes.parquet
+    """
+    from orchestrator.graph import build_graph  # spares langgraph, 1.6 s
+    from orchestrator.models import recorded_models
+    from orchestrator.pages import answer_page
+    from orchestrator.verifiers import standard
+    from router_training.catalogue import load_catalogue
+    from router_training.outcomes import load_outcomes
+    from router_training.serving import open_router
+
+    opened = open_router(router, None if models is None else load_catalogue(models))
+    graph = build_graph(
+        opened.policy,
+        strategy=strategy,
+        models=None if recorded is None else recorded_models(load_outcomes(recorded)),
+        verifier=standard(opened.answer_model),
+        dial=dial,
+    )
+    answer = graph.invoke({"input": read_prompt(prompt), "max_usd": max_usd, "deadline_s": deadline_s})
+    answer_page(Console(), answer, recorded is not None, as_json)
+    if answer["error"] is not None:
+        raise typer.Exit(1)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Folder for the router and its picture.")] = Path(
+        "runs/demo"
+    ),
+    data: Annotated[
+        Path, typer.Option("--data", help="Outcomes with responses; models.toml lies beside them.")
+    ] = Path("datasets/starter/outcomes.parquet"),
+    requests: Annotated[int, typer.Option("--requests", min=1, help="Requests to answer at most.")] = 300,
+    seed: Seed = 0,
+) -> None:
+    """Run the main job on the starter data set: train, judge, answer, log, retrain. About two minutes."""
+    from orchestrator.demo import run_demo  # spares everything
+
+    run_demo(Console(), data=data, out=out, requests=requests, seed=seed)
+
+
+def read_prompt(prompt: str) -> str:
+    """Return the prompt, read from standard input where it is '-'."""
+    return sys.stdin.read() if prompt == "-" else prompt
+
+
+def main() -> Any:
+    """Run the command; an error that the user can mend is one sentence and exit code 2."""
+    try:
+        app()
+    except PointsmanError as error:
+        Console(stderr=True, highlight=False).print(f"pointsman: {error}", markup=False, soft_wrap=True)
+        sys.exit(2)

@@ -1,0 +1,141 @@
+"""The commands that make and judge routers; `pointsman` mounts them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from router_training.terminal import progress_bars, render_verdict
+
+if TYPE_CHECKING:
+    from router_training.contract import Catalogue
+    from router_training.outcomes import OutcomeTable
+
+app = typer.Typer(no_args_is_help=True)
+
+Data = Annotated[Path, typer.Argument(help="Outcomes: .csv, .jsonl or .parquet, one row per task and model.")]
+Models = Annotated[
+    Path | None,
+    typer.Option("--models", help="Model cards with prices. Default: models.toml beside DATA, if there."),
+]
+Seed = Annotated[int, typer.Option("--seed", help="Decides the split and everything random.")]
+Router = Annotated[
+    Path | None, typer.Option("--router", help="A trained router's folder. Default: the champion in MLflow.")
+]
+
+
+def read_catalogue(models: Path | None, data: Path, table: OutcomeTable) -> Catalogue:
+    """Return the cards: the file given, else models.toml beside the data, else prices fitted to the outcomes."""
+    from router_training.catalogue import catalogue_from_outcomes, load_catalogue  # spares pandas and scipy
+
+    beside = data.parent / "models.toml"
+    if models is None and not beside.is_file():
+        return catalogue_from_outcomes(table)
+    return load_catalogue(models or beside)
+
+
+@app.command()
+def train(
+    data: Data,
+    models: Models = None,
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder for the router, its evaluation and the picture.")
+    ] = Path("runs/router"),
+    encoder: Annotated[
+        str, typer.Option("--encoder", help="A sentence-transformers model: name or path.")
+    ] = "all-MiniLM-L6-v2",
+    seed: Seed = 0,
+    track: Annotated[bool, typer.Option("--track/--no-track", help="Log to MLflow and register.")] = True,
+) -> None:
+    """Train a router on labelled outcomes and judge it against constants.
+
+    The outcomes are split so that no prompt, nor a near-duplicate, is on both sides. Success models compete by
+    cross-validation with the best constant among them; the winner is calibrated, and judged on the test part.
+    It becomes champion only if it beats every constant there.
+
+    Example: pointsman train datasets/starter/outcomes.parquet
+    """
+    from router_training.embedding import load_encoder  # spares onnxruntime
+    from router_training.outcomes import load_outcomes
+    from router_training.report import render_candidates, render_table
+    from router_training.training import record, train_router
+
+    console = Console()
+    table = load_outcomes(data)
+    catalogue = read_catalogue(models, data, table)
+    console.print(f"{len(table):,} tasks, {len(table.models)} models in {data}")
+    with progress_bars(console) as progress:
+        trained = train_router(
+            table, out, catalogue=catalogue, encoder=load_encoder(encoder), seed=seed, progress=progress
+        )
+    console.print(render_candidates(trained.policy.metadata), render_table(trained.evaluation))
+    console.print(trained.evaluation.verdict, style="bold")
+    if track:
+        from router_training.tracking import open_store  # spares mlflow
+
+        store = open_store()
+        version = record(trained, store, seed=seed)
+        role = "the champion" if trained.evaluation.pays else "no champion: it does not beat every constant"
+        console.print(f"MLflow ({store.uri}) keeps it as version {version}, {role}.")
+    console.print(f"The router, evaluation.json and curve.png are in {out}.")
+
+
+@app.command()
+def evaluate(
+    data: Data,
+    router: Router = None,
+    models: Models = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder for evaluation.json and curve.png.")] = Path(
+        "runs/evaluation"
+    ),
+    resamples: Annotated[int, typer.Option("--resamples", min=100, help="Of the bootstrap.")] = 1000,
+) -> None:
+    """Judge a router on outcomes it was not trained on, beside constants, mixes, a shuffled twin and the oracle.
+
+    Given the table that the router was trained on, its held-out part is used.
+
+    Example: pointsman evaluate datasets/starter/outcomes.parquet
+    """
+    from router_training.outcomes import load_outcomes
+    from router_training.report import render_slices, render_table
+    from router_training.serving import open_router
+    from router_training.training import judge
+
+    console = Console()
+    table = load_outcomes(data)
+    catalogue = read_catalogue(models, data, table)
+    opened = open_router(router, catalogue)
+    with console.status("judging"):
+        found = judge(opened.policy, table, out, n_boot=resamples)
+    console.print(found.part, render_table(found.evaluation), render_slices(found.evaluation))
+    console.print(found.evaluation.verdict, style="bold")
+    console.print(f"evaluation.json and curve.png are in {out}.")
+
+
+@app.command()
+def retrain(
+    data: Data,
+    models: Models = None,
+    seed: Seed = 0,
+) -> None:
+    """Train a challenger from gold outcomes and logged feedback; promote it only if it wins on gold data.
+
+    Feedback is read from MLflow (label_source=verifier). The gate judges on gold that neither side was trained on.
+
+    Example: pointsman retrain datasets/starter/outcomes.parquet
+    """
+    from router_training.outcomes import load_outcomes  # spares pandas
+    from router_training.retraining import retrain as run_retraining
+    from router_training.tracking import open_store  # spares mlflow
+
+    console = Console()
+    table = load_outcomes(data)
+    catalogue = read_catalogue(models, data, table)
+    store = open_store()
+    with progress_bars(console) as progress:
+        verdict = run_retraining(store, table, catalogue=catalogue, seed=seed, progress=progress)
+    console.print(render_verdict(verdict))
+    console.print(verdict.reason, style="bold")

@@ -1,0 +1,163 @@
+"""Train a router, judge it on tasks that chose nothing, and record what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from router_training.answer_model import AnswerModel, fit_answer_model
+from router_training.contract import Catalogue
+from router_training.embedding import Encoder
+from router_training.evaluation import evaluate
+from router_training.evaluation_result import Evaluation
+from router_training.merging import TEST_SHARE
+from router_training.outcomes import OutcomeTable, require_routable
+from router_training.policy import Policy, fit_policy
+from router_training.report import draw_curve
+
+if TYPE_CHECKING:
+    from router_training.tracking import Store
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A router with its judgement. `folder` holds policy/, answer_model/, evaluation.json and curve.png."""
+
+    policy: Policy
+    answer_model: AnswerModel | None
+    evaluation: Evaluation
+    train: OutcomeTable
+    test: OutcomeTable
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An evaluation, and one sentence that says on which tasks it was made."""
+
+    evaluation: Evaluation
+    part: str
+
+
+def train_router(
+    table: OutcomeTable,
+    folder: Path,
+    *,
+    catalogue: Catalogue,
+    encoder: Encoder,
+    seed: int = 0,
+    cache_dir: Path | None = None,
+    progress: Progress | None = None,
+) -> Trained:
+    """Fit on the training part of `table`, judge on the rest, write everything under `folder`.
+
+    The split keeps near-duplicate prompts together, and follows from `seed` and the prompts alone, so that
+    `pointsman evaluate` and `pointsman retrain` find the same parts again.
+
+    Raises:
+        DataError: if the table leaves nothing to choose from or to learn from.
+    """
+    require_routable(table)
+    train, test = table.split(TEST_SHARE, seed)
+    policy = fit_policy(
+        train, catalogue=catalogue, encoder=encoder, seed=seed, cache_dir=cache_dir, progress=progress
+    )
+    twin = fit_twin(policy, train, seed=seed, cache_dir=cache_dir)
+    answer_model = None
+    if has_responses(train):
+        answer_model = fit_answer_model(train, policy, seed=seed, cache_dir=cache_dir)
+    evaluation = evaluate(policy, test, twin=twin, seed=seed, catalogue=catalogue)
+    policy.save(folder / "policy")
+    if answer_model is not None:
+        answer_model.save(folder / "answer_model")
+    write_evaluation(evaluation, folder)
+    return Trained(policy, answer_model, evaluation, train, test, folder)
+
+
+def judge(
+    policy: Policy, table: OutcomeTable, folder: Path, *, n_boot: int = 1000, cache_dir: Path | None = None
+) -> Judged:
+    """Judge a policy on its held-out part of `table`, or on all of it where it was trained on another table.
+
+    Raises:
+        DataError: if the table lacks a model of the policy, or is too small.
+    """
+    require_routable(table)
+    seed = int(policy.metadata.get("seed", 0))
+    train, test = table.split(TEST_SHARE, seed)
+    twin = None
+    if train.digest == policy.metadata.get("data_digest"):
+        twin = fit_twin(policy, train, seed=seed, cache_dir=cache_dir)
+        part = (
+            f"Judged on the {len(test):,} tasks of this table that were held out when the router was trained."
+        )
+    else:
+        test = table
+        part = (
+            f"The router was trained on another table: judged on all {len(table):,} tasks of this one. "
+            "Tasks that both tables share flatter it, and there is no shuffled twin."
+        )
+    evaluation = evaluate(policy, test, twin=twin, n_boot=n_boot, seed=seed, catalogue=policy.catalogue)
+    write_evaluation(evaluation, folder)
+    return Judged(evaluation, part)
+
+
+def fit_twin(policy: Policy, train: OutcomeTable, *, seed: int, cache_dir: Path | None = None) -> Policy:
+    """Fit the control: the same recipe on shuffled labels, which can learn what prompts cost but not who succeeds."""
+    return fit_policy(
+        shuffle_labels(train, seed),
+        catalogue=policy.catalogue,
+        encoder=policy.encoder,
+        seed=seed,
+        cache_dir=cache_dir,
+    )
+
+
+def shuffle_labels(table: OutcomeTable, seed: int) -> OutcomeTable:
+    """Return the table with whole rows of quality dealt to other tasks; prompts, tokens and costs stay."""
+    order = np.random.default_rng(seed).permutation(len(table))
+    task = dict(zip(table.task_ids, order, strict=True))
+    model = {name: j for j, name in enumerate(table.models)}
+    frame = table.frame.copy()
+    frame["quality"] = table.quality[
+        [task[one] for one in frame["task_id"]], [model[one] for one in frame["model"]]
+    ]
+    return OutcomeTable.from_frame(frame, origin="the shuffled twin")
+
+
+def has_responses(table: OutcomeTable) -> bool:
+    """Tell whether the table holds answers to learn a verifier from."""
+    return any(response is not None for response in table.responses.ravel())
+
+
+def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
+    """Write evaluation.json and curve.png."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "evaluation.json").write_text(evaluation.to_json(), encoding="utf-8")
+    draw_curve(evaluation, folder / "curve.png")
+
+
+def record(trained: Trained, store: Store, *, seed: int) -> str:
+    """Log and register a trained router; it becomes champion only if it beats every constant on the test part.
+
+    Returns:
+        The version in the registry.
+    """
+    run = store.log_training(
+        trained.folder / "policy",
+        answer_model_dir=None if trained.answer_model is None else trained.folder / "answer_model",
+        params={**trained.policy.metadata_params(), "seed": seed, "test_share": TEST_SHARE},
+        metrics=trained.evaluation.metrics(),
+        figures=[trained.folder / "curve.png"],
+        reports=[trained.folder / "evaluation.json"],
+        data_digest=trained.train.digest,
+    )
+    if trained.evaluation.pays:
+        store.promote(run.version)
+    return run.version

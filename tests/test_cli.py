@@ -1,0 +1,159 @@
+"""The commands as a user types them: the main job on real outcomes, and bad input as one sentence."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from orchestrator.cli import main
+from router_training.outcomes import load_outcomes
+
+STARTER = Path(__file__).resolve().parents[1] / "datasets" / "starter"
+MODELS = str(STARTER / "models.toml")
+
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    """Return a function that runs `pointsman ...` and returns (exit code, stdout, stderr)."""
+
+    def command(*words):
+        monkeypatch.setattr("sys.argv", ["pointsman", *map(str, words)])
+        monkeypatch.setenv("COLUMNS", "160")
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        printed = capsys.readouterr()
+        return int(stopped.value.code or 0), printed.out, printed.err
+
+    return command
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory):
+    """Return a file with 200 tasks of the starter set."""
+    path = tmp_path_factory.mktemp("data") / "outcomes.parquet"
+    load_outcomes(STARTER / "outcomes.parquet").take(range(200)).to_parquet(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def router(outcomes, tmp_path_factory):
+    """Return the folder of a router trained on that file."""
+    from router_training.catalogue import load_catalogue
+    from router_training.embedding import load_encoder
+    from router_training.training import train_router
+
+    folder = tmp_path_factory.mktemp("router")
+    train_router(load_outcomes(outcomes), folder, catalogue=load_catalogue(MODELS), encoder=load_encoder())
+    return folder
+
+
+def test_train_writes_a_router_its_evaluation_and_the_picture(run, outcomes, tmp_path):
+    code, out, _ = run("train", outcomes, "--models", MODELS, "--out", tmp_path / "router", "--no-track")
+    assert code == 0
+    assert "oracle" in out and "labels shuffled" in out and "always " in out
+    found = json.loads((tmp_path / "router" / "evaluation.json").read_text())
+    assert found["n_tasks"] > 0 and found["lift"]["low"] <= found["lift"]["value"] <= found["lift"]["high"]
+    assert (tmp_path / "router" / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_evaluate_judges_on_the_held_out_part(run, outcomes, router, tmp_path):
+    code, out, _ = run("evaluate", outcomes, "--models", MODELS, "--router", router, "--out", tmp_path)
+    assert code == 0
+    assert "held out" in out and "labels shuffled" in out
+    assert json.loads((tmp_path / "evaluation.json").read_text())["n_tasks"] < 200
+
+
+def test_route_names_a_model_and_its_forecasts(run, router):
+    code, out, _ = run("route", "What is 17 + 25?", "--router", router, "--json")
+    decision = json.loads(out)
+    assert code == 0
+    assert decision["model"] in [forecast["model"] for forecast in decision["forecasts"]]
+    best = max(decision["forecasts"], key=lambda forecast: forecast["worth"])
+    assert decision["model"] == best["model"]
+
+
+def test_ask_replays_what_the_real_model_said(run, outcomes, router):
+    table = load_outcomes(outcomes)
+    code, out, _ = run("ask", table.prompts[0], "--router", router, "--recorded", outcomes, "--json")
+    answer = json.loads(out)
+    said = table.responses[0, table.models.index(answer["model"])]
+    assert code == 0
+    assert answer["result"] == said and 0.0 <= answer["confidence"] <= 1.0 and answer["usd"] > 0.0
+
+
+def test_ask_says_honestly_that_no_recording_answers(run, outcomes, router):
+    code, out, _ = run("ask", "a prompt nobody recorded", "--router", router, "--recorded", outcomes)
+    assert code == 1
+    assert "No model could answer" in out and "recording" in out
+
+
+def test_without_a_champion_route_says_what_to_do(run):
+    code, _, err = run("route", "hello")
+    assert code == 2
+    assert "no champion" in err and "pointsman train" in err
+
+
+BAD_TABLES = {
+    "empty.csv": b"",
+    "header.csv": b"task_id,prompt,model,quality\n",
+    "missing.csv": b"task_id,prompt,quality\na,hi,1\n",
+    "range.csv": b"task_id,prompt,model,quality\na,hi,m,1.5\na,hi,n,0\n",
+    "text.csv": b"task_id,prompt,model,quality\na,hi,m,good\na,hi,n,0\n",
+    "nan.csv": b"task_id,prompt,model,quality\na,hi,m,nan\nb,ho,n,nan\n",
+    "twice.csv": b"task_id,prompt,model,quality\na,hi,m,1\na,hi,m,0\nb,ho,n,1\n",
+    "one_model.csv": b"task_id,prompt,model,quality\na,hi,m,1\nb,ho,m,0\n",
+    "one_task.csv": b"task_id,prompt,model,quality\na,hi,m,1\na,hi,n,0\n",
+    "latin.csv": "task_id,prompt,model,quality\na,caf\xe9,m,1\n".encode("latin-1"),
+    "broken.parquet": b"PAR1 but not really",
+    "table.xlsx": b"PK",
+}
+
+
+@pytest.mark.parametrize("name", BAD_TABLES)
+def test_a_table_that_cannot_be_used_is_one_sentence_and_exit_code_2(run, tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(BAD_TABLES[name])
+    code, out, err = run("train", path, "--no-track", "--out", tmp_path / "router")
+    assert code == 2
+    assert "Traceback" not in out + err
+    assert err.startswith("pointsman: ") and name in err and err.count("\n") == 1
+
+
+def test_a_directory_and_a_missing_file_are_refused(run, tmp_path):
+    for path in (tmp_path, tmp_path / "nowhere.csv"):
+        code, _, err = run("train", path, "--no-track")
+        assert code == 2 and err.startswith("pointsman: ") and str(path) in err
+
+
+@pytest.mark.parametrize("content", ["not toml at all [", "[models.a]\nprice = 1\n", "[models]\n"])
+def test_an_unreadable_models_file_is_refused(run, outcomes, tmp_path, content):
+    path = tmp_path / "models.toml"
+    path.write_text(content)
+    code, _, err = run("train", outcomes, "--models", path, "--no-track")
+    assert code == 2 and err.startswith("pointsman: ") and "models.toml" in err and err.count("\n") == 1
+
+
+def test_a_models_file_that_lacks_a_model_of_the_table_is_refused(run, outcomes, tmp_path):
+    path = tmp_path / "models.toml"
+    path.write_text("[models.other]\nusd_per_mtok_in = 1.0\nusd_per_mtok_out = 1.0\n")
+    code, _, err = run("train", outcomes, "--models", path, "--no-track", "--out", tmp_path / "router")
+    assert code == 2 and err.startswith("pointsman: ")
+
+
+@pytest.mark.parametrize("dial", ["2", "-0.1", "nan"])
+def test_a_dial_outside_its_range_is_refused(run, router, dial):
+    code, _, err = run("route", "hello", "--router", router, f"--dial={dial}")
+    assert code == 2 and err.startswith("pointsman: ") and "dial" in err
+
+
+def test_an_unknown_strategy_lists_the_known_ones(run, outcomes, router):
+    code, _, err = run("ask", "hello", "--router", router, "--recorded", outcomes, "--strategy", "nope")
+    assert code == 2 and "cascade" in err
+
+
+def test_a_prompt_of_200_kb_is_routed(run, router, monkeypatch):
+    import io
+
+    monkeypatch.setattr("sys.stdin", io.StringIO("word " * 40_000))
+    code, out, _ = run("route", "-", "--router", router, "--json")
+    assert code == 0 and json.loads(out)["model"]
