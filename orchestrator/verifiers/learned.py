@@ -33,14 +33,13 @@ class Verifier:
 
     def __call__(self, task: Task, attempt: Attempt, forecast: Forecast, /) -> Evidence:
         start = time.perf_counter()
-        known = attempt.completion_tokens is not None
         p_correct = float(
             self.model.confidence(
                 [task.prompt],
                 [attempt.text or ""],
                 [forecast.p_success],
                 [attempt.model],
-                [attempt.completion_tokens] if known else None,
+                [attempt.completion_tokens],
             )[0]
         )
         reason = (
