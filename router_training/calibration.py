@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_training.contract import FloatArray
-from router_training.estimation import logit, sigmoid
+from router_training.estimation import fit_logistic, is_varied, logit, sigmoid
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,17 +81,10 @@ def expected_calibration_error(p: FloatArray, y: FloatArray, bins: int = 15) -> 
 
 
 def _platt(score: FloatArray, quality: FloatArray) -> tuple[float, float]:
-    from sklearn.linear_model import LogisticRegression  # spares serving its import
-
-    if not len(quality) or not quality.any() or not (quality < 1.0).any():
+    if not is_varied(quality):
         return 1.0, 0.0
     mean_only = (0.0, float(logit(np.array([quality.mean()]))[0]))
     if np.ptp(score) < 1e-9:
         return mean_only
-    hit, miss = quality > 0.0, quality < 1.0
-    rows = np.concatenate([score[hit], score[miss]])[:, None]
-    labels = np.repeat([1, 0], [hit.sum(), miss.sum()])
-    weights = np.concatenate([quality[hit], 1.0 - quality[miss]])
-    model = LogisticRegression(C=1.0, solver="newton-cholesky").fit(rows, labels, sample_weight=weights)
-    slope = float(model.coef_[0, 0])
-    return (slope, float(model.intercept_[0])) if slope > 0.0 else mean_only
+    weights, shift = fit_logistic(score[:, None], quality, C=1.0)
+    return (float(weights[0]), shift) if weights[0] > 0.0 else mean_only

@@ -1,4 +1,4 @@
-"""What every success model shares: named options that scikit-learn can clone, and means that survive few labels."""
+"""What estimators share: options that scikit-learn can clone, means that survive few labels, soft-label regression."""
 
 from __future__ import annotations
 
@@ -29,6 +29,27 @@ def shrunk_means(quality: FloatArray, strength: float = 1.0) -> FloatArray:
     sums = np.where(seen, quality, 0.0).sum(axis=0)
     means: FloatArray = (sums + strength * overall) / (seen.sum(axis=0) + strength)
     return means
+
+
+def fit_logistic(X: FloatArray, quality: FloatArray, C: float) -> tuple[FloatArray, float]:
+    """Return (weights (d,), intercept) of an L2-regularised regression of quality (n,) on X (n, d).
+
+    A fractional quality counts as a success with that weight. Quality must not be all 0 or all 1.
+    """
+    from sklearn.linear_model import LogisticRegression  # spares serving its import
+
+    hit, miss = quality > 0.0, quality < 1.0
+    rows = np.concatenate([X[hit], X[miss]])
+    labels = np.repeat([1, 0], [hit.sum(), miss.sum()])
+    weights = np.concatenate([quality[hit], 1.0 - quality[miss]])
+    solver = "newton-cholesky" if X.shape[1] < 100 else "lbfgs"
+    model = LogisticRegression(C=C, solver=solver, max_iter=2000).fit(rows, labels, sample_weight=weights)
+    return np.asarray(model.coef_[0], dtype=np.float64), float(model.intercept_[0])
+
+
+def is_varied(quality: FloatArray) -> bool:
+    """Tell whether quality (n,) is neither empty, nor all 0, nor all 1."""
+    return bool(quality.any() and (quality < 1.0).any())
 
 
 def sigmoid(score: NDArray[np.floating[Any]]) -> FloatArray:

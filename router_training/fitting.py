@@ -7,11 +7,17 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from router_training import success_models
-from router_training.calibration import expected_calibration_error, fit_calibration, identity
+from router_training.calibration import (
+    cross_calibrated,
+    expected_calibration_error,
+    fit_calibration,
+    identity,
+)
 from router_training.catalogue import usd_per_call
-from router_training.contract import Catalogue, Vectors
+from router_training.contract import Catalogue, FloatArray, Vectors
 from router_training.features import surface_features
 from router_training.inputs import InputScale
 from router_training.learned import Learned, character_counts
@@ -82,6 +88,24 @@ def fit_learned(
         "seed": seed,
         "versions": versions(),
     }
+
+
+def out_of_fold_prior(
+    learned: Learned,
+    prompts: Sequence[str],
+    vectors: Vectors,
+    quality: FloatArray,
+    folds: NDArray[np.int64],
+) -> FloatArray:
+    """Return calibrated P(success), shape (n, m), of the policy's kind of success model, without each task's fold."""
+    from sklearn.base import clone  # spares serving its import
+
+    inputs = learned.scale.inputs(vectors, surface_features(prompts))
+    p = np.empty_like(quality)
+    for fold in np.unique(folds):
+        held = folds == fold
+        p[held] = clone(learned.success).fit(inputs[~held], quality[~held]).predict(inputs[held])
+    return p if learned.success_name == CONSTANT else cross_calibrated(p, quality, folds)
 
 
 def versions() -> dict[str, str]:

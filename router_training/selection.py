@@ -69,7 +69,7 @@ class Score:
     """Cross-validated figures of one candidate; lifts are of quality per task, `lifts` one per fold.
 
     `gain` is the mean lift over the constant's and `gain_se` its standard error over folds; `brier` is the mean
-    squared distance of calibrated forecast and outcome; `auc` is the mean over models, NaN where undefined.
+    squared distance of calibrated forecast and outcome; `auc` is the mean over models and folds, NaN where undefined.
     """
 
     candidate: str
@@ -174,9 +174,13 @@ def _score(
         gain_se=float(gains.std(ddof=1) / np.sqrt(len(gains))),
         brier=float(np.mean((p[seen] - trial.quality[seen]) ** 2)),
         ece=_mean(per_model(p, trial.quality, expected_calibration_error)),
-        auc=_mean(per_model(p, trial.quality, area_under_roc)),
+        auc=_mean([auc for _, held in trial.parts() for auc in _aucs(p[held], trial.quality[held])]),
         lifts=tuple(lifts.tolist()),
     )
+
+
+def _aucs(p: FloatArray, quality: FloatArray) -> list[float]:
+    return per_model(p, quality, area_under_roc)
 
 
 def _mean(values: list[float]) -> float:

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from router_training.contract import FloatArray, Vectors
+from router_training.contract import FloatArray, SuccessModel, Vectors
 from router_training.estimation import Options
 from router_training.success_models import cluster, knn, logistic
 
@@ -42,7 +42,11 @@ class Estimator(Options):
 
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return all that the parts learned."""
-        parts = {"logistic": self.logistic_, "cluster": self.cluster_, "knn": self.knn_}
+        parts: dict[str, SuccessModel] = {
+            "logistic": self.logistic_,
+            "cluster": self.cluster_,
+            "knn": self.knn_,
+        }
         return {
             f"{part}_{name}": array for part, fit in parts.items() for name, array in fit.to_arrays().items()
         }

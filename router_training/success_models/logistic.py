@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_training.contract import FloatArray, Vectors
-from router_training.estimation import Options, logit, shrunk_means, sigmoid
+from router_training.estimation import Options, fit_logistic, is_varied, logit, shrunk_means, sigmoid
 
 
 class Estimator(Options):
@@ -29,21 +29,12 @@ class Estimator(Options):
         self.intercepts_ = logit(shrunk_means(quality))
         for j in range(n_models):
             seen = ~np.isnan(quality[:, j])
-            self._fit_model(j, X[seen].astype(np.float64), quality[seen, j])
+            if is_varied(quality[seen, j]):
+                weights, self.intercepts_[j] = fit_logistic(
+                    X[seen].astype(np.float64), quality[seen, j], self.C
+                )
+                self.weights_[j] = weights
         return self
-
-    def _fit_model(self, j: int, X: FloatArray, quality: FloatArray) -> None:
-        from sklearn.linear_model import LogisticRegression  # spares serving its import
-
-        if not (quality.any() and (quality < 1.0).any()):
-            return
-        hit, miss = quality > 0.0, quality < 1.0
-        rows = np.vstack([X[hit], X[miss]])
-        labels = np.repeat([1, 0], [hit.sum(), miss.sum()])
-        weights = np.concatenate([quality[hit], 1.0 - quality[miss]])
-        model = LogisticRegression(C=self.C, max_iter=2000).fit(rows, labels, sample_weight=weights)
-        self.weights_[j] = model.coef_[0]
-        self.intercepts_[j] = model.intercept_[0]
 
     def predict(self, X: Vectors) -> FloatArray:
         """Return P(success), shape (n, m)."""
