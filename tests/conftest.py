@@ -5,9 +5,10 @@ import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
-from router_training.contract import Attempt, Decision, Evidence, Forecast, RequestRecord
+from router_training.contract import Attempt, Decision, Evidence, Forecast, Outcome, RequestRecord
 
 REQUESTS_START = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -83,3 +84,67 @@ def make_request(number: int = 0, *, attempts: int = 1, error: str | None = None
         price_digest="p" * 64,
     )
     return replace(record, **changes)
+
+
+@pytest.fixture(scope="session")
+def minilm():
+    """Return the default encoder; its export is kept in the user's cache, like any download."""
+    from router_training.embedding import load_encoder
+
+    return load_encoder()
+
+
+@pytest.fixture(scope="session")
+def vector_folder(tmp_path_factory):
+    """Return where this session keeps vectors."""
+    return tmp_path_factory.mktemp("vectors")
+
+
+@pytest.fixture(scope="session")
+def two_kinds():
+    """Return the table of `make_two_kinds`."""
+    return make_two_kinds(160)
+
+
+@pytest.fixture(scope="session")
+def two_kinds_policy(two_kinds, minilm, vector_folder):
+    """Return a policy trained on `two_kinds` without a models file."""
+    from router_training.policy import fit_policy
+    from router_training.selection import Candidate
+
+    candidates = [Candidate("logistic", {"C": 1.0})]
+    return fit_policy(two_kinds, encoder=minilm, candidates=candidates, cache_dir=vector_folder)
+
+
+def make_two_kinds(n: int, seed: int = 0):
+    """Return n tasks, sums and poems by turns: "large" does both, "small" only sums, at a tenth of the price.
+
+    Answers are those of a model that is right: for a wrong one the answer breaks off in the middle.
+    """
+    from router_training.outcomes import OutcomeTable
+
+    rng = np.random.default_rng(seed)
+    rows = []
+    for i in range(n):
+        a, b = (int(x) for x in rng.integers(10, 999, 2))
+        topic = ("rain", "iron", "a lost key", "the sea", "old trains", "bees", "winter light", "bread")[
+            i // 2 % 8
+        ]
+        prompt = f"What is {a} plus {b}?" if i % 2 else f"Write poem number {a} about {topic} in {b} words."
+        for model, price, p in (("large", 10.0, 0.95), ("small", 1.0, 0.9 if i % 2 else 0.05)):
+            right = rng.random() < p
+            written = 8 if i % 2 else 60
+            rows.append(
+                Outcome(
+                    f"t{i:04}",
+                    prompt,
+                    model,
+                    float(right),
+                    cost_usd=price * (12 + 2 * written) / 1e6,
+                    latency_s=0.1 + 0.02 * written,
+                    prompt_tokens=12,
+                    completion_tokens=written,
+                    response=f"It is {a + b}." if right else "It is, let me think, a matter of the",
+                )
+            )
+    return OutcomeTable.from_outcomes(rows)

@@ -1,0 +1,78 @@
+import numpy as np
+from hypothesis import given, strategies as st
+from hypothesis.extra.numpy import arrays
+
+from router_training.calibration import (
+    Calibration,
+    cross_calibrated,
+    expected_calibration_error,
+    fit_calibration,
+    identity,
+)
+
+RNG = np.random.default_rng(0)
+TRUE_P = RNG.uniform(0.05, 0.95, (4000, 2))
+HITS = (RNG.random(TRUE_P.shape) < TRUE_P).astype(float)
+OVERSURE = TRUE_P**3 / (TRUE_P**3 + (1 - TRUE_P) ** 3)
+
+
+def test_calibration_mends_forecasts_that_are_too_sure():
+    mended = fit_calibration(OVERSURE, HITS).apply(OVERSURE)
+    assert expected_calibration_error(mended, HITS) < 0.03 < 0.08 < expected_calibration_error(OVERSURE, HITS)
+
+
+def test_calibration_keeps_the_order_of_forecasts():
+    mended = fit_calibration(OVERSURE, HITS).apply(OVERSURE)
+    assert np.array_equal(np.argsort(mended[:, 0]), np.argsort(OVERSURE[:, 0]))
+
+
+def test_forecasts_that_rank_backwards_become_the_mean():
+    mended = fit_calibration(1 - TRUE_P, HITS).apply(1 - TRUE_P)
+    assert np.allclose(mended, HITS.mean(axis=0), rtol=1e-6)
+
+
+def test_outcomes_all_alike_or_all_missing_change_nothing():
+    for quality in (np.ones((50, 2)), np.zeros((50, 2)), np.full((50, 2), np.nan)):
+        found = fit_calibration(TRUE_P[:50], quality)
+        assert found.slope.tolist() == [1, 1] and found.shift.tolist() == [0, 0]
+
+
+def test_missing_outcomes_are_left_out():
+    holes = HITS.copy()
+    holes[::2] = np.nan
+    whole, part = fit_calibration(OVERSURE, holes), fit_calibration(OVERSURE[1::2], HITS[1::2])
+    assert np.allclose(whole.slope, part.slope, rtol=1e-7)
+
+
+def test_a_fold_is_calibrated_without_its_own_outcomes():
+    folds = np.arange(len(HITS)) % 5
+    changed = HITS.copy()
+    changed[folds == 3] = 1 - changed[folds == 3]
+    before, after = (cross_calibrated(OVERSURE, quality, folds) for quality in (HITS, changed))
+    assert np.array_equal(before[folds == 3], after[folds == 3])
+    assert not np.array_equal(before[folds == 2], after[folds == 2])
+
+
+def test_identity_returns_what_it_is_given():
+    assert np.allclose(identity(2).apply(TRUE_P), TRUE_P, rtol=1e-9)
+
+
+def test_a_calibration_survives_its_arrays():
+    found = fit_calibration(OVERSURE, HITS)
+    assert np.array_equal(Calibration.from_arrays(found.to_arrays()).apply(TRUE_P), found.apply(TRUE_P))
+
+
+def test_the_error_is_the_mean_gap_between_forecast_and_outcome():
+    assert expected_calibration_error(np.array([0.9, 0.9]), np.array([1.0, 0.0])) == np.float64(0.4)
+    assert expected_calibration_error(np.array([0.2, 0.9]), np.array([0.0, 1.0])) == np.float64(0.15)
+
+
+def test_the_error_of_nothing_is_unknown():
+    assert np.isnan(expected_calibration_error(np.array([np.nan]), np.array([1.0])))
+
+
+@given(arrays(np.float64, 20, elements=st.floats(0, 1)), arrays(np.float64, 20, elements=st.floats(0, 1)))
+def test_the_error_lies_between_0_and_1_and_ignores_order(p, y):
+    error = expected_calibration_error(p, y)
+    assert 0.0 <= error <= 1.0
+    assert np.isclose(error, expected_calibration_error(p[::-1], y[::-1]))
