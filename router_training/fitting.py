@@ -97,7 +97,10 @@ def out_of_fold_prior(
     quality: FloatArray,
     folds: NDArray[np.int64],
 ) -> FloatArray:
-    """Return calibrated P(success), shape (n, m), of the policy's kind of success model, without each task's fold."""
+    """Return P(success), shape (n, m), of the policy's kind of success model, fitted without each task's fold.
+
+    It is calibrated on the forecasts of the other folds.
+    """
     from sklearn.base import clone  # spares serving its import
 
     inputs = learned.scale.inputs(vectors, surface_features(prompts))
