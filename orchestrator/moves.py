@@ -7,6 +7,7 @@ asks only what fits the limits; gives up only after a failure, or when the limit
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -22,16 +23,17 @@ class Limits:
     deadline_s: float | None = None
 
     def __post_init__(self) -> None:
-        if not (_is_number(self.dial) and 0.0 <= self.dial <= 1.0):
+        if not (is_number(self.dial) and 0.0 <= self.dial <= 1.0):
             raise UsageError(
                 f"dial is {self.dial!r}; it must lie in [0, 1]: 0 is cheapest, 1 is best, 0.8 is usual"
             )
         for name, limit in (("max_usd", self.max_usd), ("deadline_s", self.deadline_s)):
-            if limit is not None and not (_is_number(limit) and limit >= 0.0):
+            if limit is not None and not (is_number(limit) and limit >= 0.0):
                 raise UsageError(f"{name} is {limit!r}; it must be 0 or more, or None for no limit")
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
+    """Tell whether this is an int or a float; True and False are not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -70,11 +72,15 @@ class Situation:
         )
 
     def fits(self, calls: Iterable[Forecast]) -> bool:
-        """Tell whether these calls, made at once, are forecast to stay within budget and deadline."""
+        """Tell whether these calls, made at once, are forecast to stay within budget and deadline.
+
+        A latency that nobody knows (NaN) is not forecast to break a deadline that has not passed yet.
+        """
         calls = tuple(calls)
         spent_usd = sum(attempt.usd for attempt in self.attempts)
         usd = spent_usd + sum(call.usd for call in calls)
-        latency_s = self.elapsed_s + max((call.latency_s for call in calls), default=0.0)
+        waits = [call.latency_s for call in calls if not math.isnan(call.latency_s)]
+        latency_s = self.elapsed_s + max(waits, default=0.0)
         max_usd, deadline_s = self.limits.max_usd, self.limits.deadline_s
         return (max_usd is None or usd <= max_usd) and (deadline_s is None or latency_s <= deadline_s)
 

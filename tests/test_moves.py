@@ -75,3 +75,9 @@ def test_without_its_failures_a_situation_forgets_the_models_but_not_the_money()
 def test_a_limit_outside_its_range_is_refused(bad):
     with pytest.raises(UsageError, match=next(iter(bad))):
         Limits(**bad)
+
+
+def test_an_unknown_latency_breaks_no_deadline_that_has_not_passed():
+    unknown = (Forecast("a", 0.5, 1.0, float("nan")),)
+    assert Situation(Task("hi"), unknown, limits=Limits(deadline_s=1.0)).open() == unknown
+    assert Situation(Task("hi"), unknown, limits=Limits(deadline_s=1.0), elapsed_s=1.5).open() == ()

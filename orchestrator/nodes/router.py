@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -82,9 +83,10 @@ def _decide(situation: Situation, move: Move) -> Decision:
         return Decision("", dial, 1.0, getattr(move, "reason", ""), situation.forecasts)
     first = next(forecast for forecast in situation.forecasts if forecast.model == move.models[0])
     others = f" with {', '.join(move.models[1:])}" if move.models[1:] else ""
+    wait = "" if math.isnan(first.latency_s) else f" in {first.latency_s:.2g} s"
     reason = (
         f"{first.model}{others}: forecast to succeed with {first.p_success:.0%} "
-        f"for ${_amount(first.usd)} in {first.latency_s:.2g} s, at dial {dial:g}"
+        f"for ${_amount(first.usd)}{wait}, at dial {dial:g}"
     )
     return Decision(first.model, dial, 1.0, reason, situation.forecasts)
 

@@ -49,13 +49,20 @@ def _build(tree: ast.expr, text: str, options: dict[str, Any]) -> Strategy:
         case ast.Name(id=name):
             return _make(name, options)
         case ast.Call(func=ast.Name(id=name), args=inner, keywords=keywords) if len(inner) <= 1:
-            try:
-                written = {word.arg: ast.literal_eval(word.value) for word in keywords if word.arg}
-            except ValueError as error:
-                raise _malformed(text) from error
             wrapped = {"inner": _build(inner[0], text, {})} if inner else {}
-            return _make(name, {**wrapped, **written, **options})
+            return _make(name, {**wrapped, **_written(keywords, text), **options})
     raise _malformed(text)
+
+
+def _written(keywords: list[ast.keyword], text: str) -> dict[str, Any]:
+    """Return the options of a call; what it wraps stands first and without a name, and ** is no option."""
+    try:
+        written = {word.arg: ast.literal_eval(word.value) for word in keywords}
+    except (ValueError, TypeError) as error:
+        raise _malformed(text) from error
+    if None in written or "inner" in written:
+        raise _malformed(text)
+    return {str(name): value for name, value in written.items()}
 
 
 def _make(name: str, options: dict[str, Any]) -> Strategy:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from orchestrator.moves import NOTHING_FITS, Accept, Ask, GiveUp, Move, Situation
+from orchestrator.moves import NOTHING_FITS, Accept, Ask, GiveUp, Move, Situation, is_number
 from router_training.contract import UsageError
 
 
@@ -24,11 +24,11 @@ class Strategy:
     steps: int = 2
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.threshold <= 1.0:
+        if not (is_number(self.threshold) and 0.0 <= self.threshold <= 1.0):
             raise UsageError(f"threshold is {self.threshold!r}; a confidence lies in [0, 1], 0.7 is usual")
-        if self.steps < 1:
+        if not (isinstance(self.steps, int) and self.steps >= 1):
             raise UsageError(
-                f"steps is {self.steps!r}; a cascade takes at least 1 step before the strongest model"
+                f"steps is {self.steps!r}; a cascade takes at least 1 step before the strongest model, 2 is usual"
             )
 
     def __call__(self, situation: Situation, /) -> Move:
