@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.tree import Tree
 
 from router_training.contract import Forecast
+from router_training.traces import strict_json
 
 
 def decision_page(
@@ -28,7 +29,14 @@ def decision_page(
     worth = {f.model: dial * f.p_success - (1.0 - dial) * f.usd / usd_scale for f in forecasts}
     if as_json:
         rows = [{**asdict(forecast), "worth": worth[forecast.model]} for forecast in forecasts]
-        console.print_json(json.dumps({"model": chosen, "dial": dial, "router": origin, "forecasts": rows}))
+        decision = {
+            "model": chosen,
+            "dial": dial,
+            "router": origin,
+            "usd_scale": usd_scale,
+            "forecasts": rows,
+        }
+        console.print_json(strict_json(decision))
         return
     table = Table(title=f"{escape(chosen)}, at dial {dial:g} ({escape(origin)})", title_justify="left")
     table.add_column("model")
@@ -39,7 +47,7 @@ def decision_page(
             escape(forecast.model),
             f"{forecast.p_success:.1%}",
             f"{forecast.usd * 1000:.4g}",
-            f"{forecast.latency_s:.2g}",
+            "unknown" if math.isnan(forecast.latency_s) else f"{forecast.latency_s:.2g}",
             f"{worth[forecast.model]:+.3f}",
             style="bold" if forecast.model == chosen else None,
         )
@@ -50,21 +58,21 @@ def decision_page(
     )
 
 
-def answer_page(console: Console, answer: Mapping[str, Any], recorded: bool, as_json: bool) -> None:
+def answer_page(console: Console, answer: Mapping[str, Any], as_json: bool) -> None:
     """Print the answer, then the path that led to it as a tree."""
     if as_json:
-        console.print_json(json.dumps({k: v for k, v in answer.items() if k != "messages"}, default=str))
+        console.print_json(strict_json({key: part for key, part in answer.items() if key != "messages"}))
         return
     console.print(answer["result"], markup=False)
-    console.print(path_tree(answer, recorded))
+    console.print(path_tree(answer))
 
 
-def path_tree(answer: Mapping[str, Any], recorded: bool) -> Tree:
-    """Return the request as a tree: the decision, each attempt with its evidence, the sum."""
+def path_tree(answer: Mapping[str, Any]) -> Tree:
+    """Return the request as a tree: the decision, each attempt with its evidence, the sum; recordings say so."""
     tree = Tree(escape(f"{' > '.join(answer['path'])}"))
     tree.add(escape(f"router: {answer['decision']['reason']}"))
     for attempt in answer["attempts"]:
-        label = f"{attempt['model']}{' (recorded)' if recorded else ''}: "
+        label = f"{attempt['model']}{' (recorded)' if attempt['recorded'] else ''}: "
         label += attempt["error"] or f"confidence {attempt['confidence']:.2f}"
         branch = tree.add(escape(f"{label}, ${attempt['usd']:.3g}, {attempt['latency_s']:.2f} s"))
         for evidence in attempt["evidence"]:

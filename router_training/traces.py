@@ -55,7 +55,7 @@ class SpanRecord:
                 "code": "STATUS_CODE_ERROR" if self.error else "STATUS_CODE_OK",
                 "message": self.error or "",
             },
-            "attributes": {key: _to_json(value) for key, value in attributes.items() if value is not None},
+            "attributes": {key: strict_json(value) for key, value in attributes.items() if value is not None},
         }
 
 
@@ -236,8 +236,8 @@ def _base64(number: int, size: int) -> str:
     return base64.b64encode(number.to_bytes(size, "big")).decode()
 
 
-def _to_json(value: object) -> str:
-    """Return strict JSON, with null where a number is not finite."""
+def strict_json(value: object) -> str:
+    """Return JSON that every reader takes: null where a number is not finite."""
     return json.dumps(_finite(value), ensure_ascii=False)
 
 
