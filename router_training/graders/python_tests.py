@@ -1,0 +1,103 @@
+"""Python code that must pass tests, run in a process of its own. Reference: {"tests": ["f(1) == 2", ...]}.
+
+The process is isolated (`python -I`), without network where the system allows it, and limited in time, memory,
+files and processes. That keeps accidents away; it is no wall against malice: grade code of models, not of enemies.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+from functools import cache
+
+from router_training.answer_text import fenced_blocks, final_part
+
+_SECONDS = 5
+_WALL_SECONDS = 60
+_RUNNER = """
+import io, json, resource, socket, sys
+job = json.loads(sys.stdin.read())
+for limit, value in ((resource.RLIMIT_CPU, job["seconds"]), (resource.RLIMIT_AS, 512 << 20),
+                     (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_CORE, 0)):
+    resource.setrlimit(limit, (value, value))
+def refuse(*args, **kwargs):
+    raise OSError("no network here")
+socket.socket = socket.create_connection = refuse
+out, sys.stdin, sys.stdout = sys.stdout, io.StringIO(), io.StringIO()
+space = {"__name__": "answer"}
+exec(job["code"], space)
+if all(eval(test, space) for test in job["tests"]):
+    out.write(job["word"])
+    out.flush()
+"""
+
+
+def grade(answer: str, reference: str) -> float | None:
+    """Return 1 if the code in the answer passes all tests, 0 if not, None for a broken reference."""
+    try:
+        tests = [str(test) for test in json.loads(reference)["tests"]]
+    except (ValueError, KeyError, TypeError):
+        return None
+    code = extract_code(answer)
+    return float(code is not None and _passes(code, tests))
+
+
+def extract_code(answer: str) -> str | None:
+    """Return the Python code in an answer, fenced or not; None when nothing in it parses."""
+    blocks = [block for block in fenced_blocks(answer) if re.search(r"\b(def|lambda)\b", block)]
+    for text in ["\n".join(blocks), *blocks, final_part(answer), answer]:
+        code = _longest_that_parses(text)
+        if code is not None:
+            return code
+    return None
+
+
+def _longest_that_parses(text: str) -> str | None:
+    lines = text.splitlines()
+    starts = [
+        i for i, line in enumerate(lines) if re.match(r"(def|import|from|class|@|\w+ *= *lambda)\b", line)
+    ]
+    for end in range(len(lines), starts[0] if starts else len(lines), -1):
+        code = "\n".join(lines[starts[0] : end])
+        try:
+            ast.parse(code)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+        return code
+    return None
+
+
+@cache
+def _prefix() -> tuple[str, ...]:
+    """Return the command that takes the network away, empty where the system refuses it."""
+    unshare = shutil.which("unshare")
+    if unshare is None:
+        return ()
+    command = (unshare, "--user", "--map-root-user", "--net")
+    probe = subprocess.run([*command, sys.executable, "-I", "-c", ""], capture_output=True, check=False)
+    return command if probe.returncode == 0 else ()
+
+
+def _passes(code: str, tests: list[str]) -> bool:
+    word = secrets.token_hex(16)
+    job = json.dumps({"code": code, "tests": tests, "word": word, "seconds": _SECONDS})
+    command = [*_prefix(), sys.executable, "-I", "-c", _RUNNER]
+    try:
+        done = subprocess.run(
+            command,
+            input=job,
+            capture_output=True,
+            text=True,
+            timeout=_WALL_SECONDS,
+            env={},
+            cwd="/",
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return done.stdout == word
