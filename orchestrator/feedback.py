@@ -12,20 +12,12 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
-from router_training.contract import (
-    Attempt,
-    DataError,
-    Decision,
-    Evidence,
-    Forecast,
-    RequestRecord,
-    UsageError,
-)
+from orchestrator import plain
+from router_training.contract import DataError, RequestRecord, UsageError
 
 if TYPE_CHECKING:
     from router_training.tracking import Store
@@ -40,7 +32,7 @@ REQUESTS_PER_RUN = 500
 
 def to_json(record: RequestRecord) -> str:
     """Return a request as one line of JSON."""
-    return json.dumps(asdict(record), ensure_ascii=False)
+    return json.dumps(plain.plain(record), ensure_ascii=False)
 
 
 def from_json(text: str) -> RequestRecord:
@@ -50,10 +42,7 @@ def from_json(text: str) -> RequestRecord:
         DataError: The text is no such line.
     """
     try:
-        content = json.loads(text)
-        content["decision"] = _decision(content["decision"])
-        content["attempts"] = tuple(_attempt(attempt) for attempt in content["attempts"])
-        return RequestRecord(**content)
+        return plain.request(json.loads(text))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"{text[:60]!r} is not a request written by this version ({error}); remove the line"
@@ -144,29 +133,34 @@ class Spool:
 def drain(spool: Spool, store: Store, *, trace_limit: int = 500) -> int:
     """Carry everything spooled so far into MLflow and return the number of requests carried.
 
-    A file is removed only after MLflow has taken all of it. A crash in between carries it twice, and MLflow
+    A file is removed only after MLflow has taken all of it, and lines that are no requests are put aside. A crash in between carries it twice, and MLflow
     still shows and returns each request once (see `Store.log_requests`).
     """
     carried = 0
     for sealed in spool.seal():
-        records = list(_readable(sealed))
+        records, torn = _read(sealed)
         for start in range(0, len(records), REQUESTS_PER_RUN):
             store.log_requests(records[start : start + REQUESTS_PER_RUN], trace_limit=trace_limit)
+        if torn:
+            with (sealed.parent / UNREADABLE).open("ab") as aside:
+                aside.writelines(torn)
         sealed.unlink()
         carried += len(records)
     return carried
 
 
-def _readable(sealed: Path) -> Iterator[RequestRecord]:
-    """Yield the requests of a file; a line torn by a crash is put aside, not shipped and not thrown away."""
+def _read(sealed: Path) -> tuple[list[RequestRecord], list[bytes]]:
+    """Return the requests of a file, and the lines that are none, such as one torn by a crash."""
+    records: list[RequestRecord] = []
+    torn: list[bytes] = []
     with sealed.open("rb") as lines:  # bytes: text would also break lines at characters that JSON leaves bare
         for line in lines:
             try:
-                yield from_json(line.decode("utf-8", "replace"))
+                records.append(from_json(line.decode("utf-8", "replace")))
             except DataError as error:
                 logger.warning("%s: %s; kept in %s", sealed, error, UNREADABLE)
-                with (sealed.parent / UNREADABLE).open("ab") as aside:
-                    aside.write(line.rstrip(b"\n") + b"\n")
+                torn.append(line.rstrip(b"\n") + b"\n")
+    return records, torn
 
 
 def _own(folder: Path) -> sqlite3.Connection:
@@ -182,11 +176,3 @@ def _own(folder: Path) -> sqlite3.Connection:
             f"the spool {folder} cannot be used ({error}); give each process a folder of its own that it may write"
         ) from error
     return owner
-
-
-def _decision(content: dict[str, Any]) -> Decision:
-    return Decision(**{**content, "forecasts": tuple(Forecast(**one) for one in content["forecasts"])})
-
-
-def _attempt(content: dict[str, Any]) -> Attempt:
-    return Attempt(**{**content, "evidence": tuple(Evidence(**one) for one in content["evidence"])})

@@ -1,4 +1,4 @@
-"""Records of the contract as plain dicts and lists, and back: every checkpointer keeps those as they are."""
+"""Records of the contract as plain dicts and lists, and back: checkpointers and JSON keep those as they are."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any
 
-from router_training.contract import Attempt, Decision, Evidence, Forecast
+from router_training.contract import Attempt, Decision, Evidence, Forecast, RequestRecord
 
 
 def plain(record: Any) -> Any:
@@ -32,3 +32,9 @@ def attempt(kept: Mapping[str, Any]) -> Attempt:
 def decision(kept: Mapping[str, Any]) -> Decision:
     """Rebuild a decision from its plain form."""
     return Decision(**{**kept, "forecasts": tuple(Forecast(**one) for one in kept["forecasts"])})
+
+
+def request(kept: Mapping[str, Any]) -> RequestRecord:
+    """Rebuild a finished request from its plain form."""
+    attempts = tuple(attempt(one) for one in kept["attempts"])
+    return RequestRecord(**{**kept, "decision": decision(kept["decision"]), "attempts": attempts})

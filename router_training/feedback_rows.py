@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from router_training.contract import Outcome, RequestRecord
+from router_training.contract import Attempt, Outcome, RequestRecord
 from router_training.traces import is_escalated, is_failed
 
 _NUMBERS = {
@@ -29,6 +29,9 @@ _SCHEMA = pa.schema([(name, (_NUMBERS | _COUNTS).get(name, pa.string())) for nam
 def outcomes_of(record: RequestRecord) -> list[Outcome]:
     """Return one outcome per attempt; a failed or unverified attempt has quality None, never 0.
 
+    An answer on which no verifier had anything to say counts as unverified: its confidence is the forecast
+    alone, and a router must not be taught its own forecasts.
+
     `task_id` is the trace id, for live traffic has no other. The propensity belongs to the model that
     the router chose; a model asked because an earlier answer was refused has none.
     """
@@ -37,7 +40,7 @@ def outcomes_of(record: RequestRecord) -> list[Outcome]:
             task_id=record.trace_id,
             prompt=record.prompt,
             model=attempt.model,
-            quality=None if attempt.error else attempt.confidence,
+            quality=attempt.confidence if _is_verified(attempt) else None,
             task_type=record.task_type,
             cost_usd=attempt.usd,
             latency_s=attempt.latency_s,
@@ -52,6 +55,10 @@ def outcomes_of(record: RequestRecord) -> list[Outcome]:
         )
         for attempt in record.attempts
     ]
+
+
+def _is_verified(attempt: Attempt) -> bool:
+    return attempt.error is None and any(one.p_correct is not None for one in attempt.evidence)
 
 
 def write_rows(records: Iterable[RequestRecord], path: Path) -> None:

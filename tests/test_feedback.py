@@ -119,10 +119,14 @@ def test_a_store_that_fails_loses_nothing(tmp_path, store, request_record):
 
     with Spool(tmp_path) as spool:
         spool(request_record(0))
-        with pytest.raises(OSError, match="down"):
-            drain(spool, Broken())
+        (sealed,) = spool.seal()
+        sealed.write_bytes(sealed.read_bytes() + b"half a li")
+        for _ in range(2):
+            with pytest.raises(OSError, match="down"):
+                drain(spool, Broken())
         spool(request_record(1))
         assert drain(spool, store) == 2
+    assert (tmp_path / "unreadable.jsonl").read_bytes() == b"half a li\n"
 
 
 def test_a_killed_writer_leaves_all_its_requests_to_the_next_owner(tmp_path, store, request_record):
