@@ -92,14 +92,17 @@ def chat_models(catalogue: Catalogue, **options: Any) -> dict[str, BaseChatModel
     return {name: chat_model(card, **options) for name, card in catalogue.items()}
 
 
+def key_variable(card: ModelCard) -> str | None:
+    """Return the environment variable that must hold the card's key, None where none is asked for."""
+    if card.api_key_env is None and card.provider == "openai" and card.base_url is None:
+        return "OPENAI_API_KEY"
+    return card.api_key_env
+
+
 def _key(card: ModelCard) -> str | None:
-    variable = card.api_key_env
-    if variable is None and card.provider == "openai":
-        if card.base_url is not None:
-            return "none"  # a local server asks for no key, but the client insists on one
-        variable = "OPENAI_API_KEY"
-    if variable is None:
-        return None
+    variable = key_variable(card)
+    if variable is None:  # a local server asks for no key, but the client insists on one
+        return "none" if card.provider == "openai" else None
     if not (key := os.environ.get(variable)):
         raise UsageError(
             f"model {card.name!r} needs a key and the environment variable {variable} is empty; "

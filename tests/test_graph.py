@@ -375,3 +375,36 @@ def test_recorded_answers_are_labelled_and_keep_the_latency_they_had():
     assert one.invoke({"input": "2 + 2?", "deadline_s": 8.0})["result"] == "5", "the second would be late"
     unknown = one.invoke({"input": "3 + 3?"})
     assert unknown["model"] is None and "small is a recording and holds no answer" in unknown["result"]
+
+
+@pytest.mark.parametrize(
+    ("card", "variable"),
+    [
+        (ModelCard("small", 1, 1), "OPENAI_API_KEY"),
+        (ModelCard("small", 1, 1, api_key_env="SOME_KEY"), "SOME_KEY"),
+        (ModelCard("small", 1, 1, provider="anthropic"), "ANTHROPIC_API_KEY"),
+    ],
+)
+def test_an_endpoint_that_repeats_the_key_does_not_get_it_into_the_record(monkeypatch, card, variable):
+    monkeypatch.setenv(variable, "sk-never-show-this")
+    echo = ScriptedModel(label="small", script=ConnectionError("x" * 470 + " bad key sk-never-show-this"))
+    kept = []
+    state = build_graph(catalogue={"small": card}, models={"small": echo}, feedback=kept.append).invoke(
+        CLASSIC
+    )
+    assert "bad key" in state["error"] and "sk-" not in str(state) + str(kept)
+
+
+def test_a_failed_connection_names_the_endpoint_without_its_password():
+    card = ModelCard("small", 1, 1, base_url="http://me:secret@127.0.0.1:9/v1")
+    down = ScriptedModel(label="small", script=ConnectionError("Connection error."))
+    state = build_graph(catalogue={"small": card}, models={"small": down}).invoke(CLASSIC)
+    assert state["result"] == (
+        "No model could answer: small failed: ConnectionError: Connection error, at 127.0.0.1:9/v1."
+    )
+
+
+def test_an_unknown_latency_is_no_reason_to_refuse_and_is_not_printed():
+    unknown = graph(policy=Expect(latency_s=(float("nan"),) * 3))
+    state = unknown.invoke({**CLASSIC, "deadline_s": 5.0})
+    assert state["model"] == "middle" and "nan" not in state["decision"]["reason"]

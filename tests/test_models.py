@@ -13,6 +13,7 @@ from orchestrator.models import (
     call_failures,
     chat_model,
     chat_models,
+    key_variable,
     recorded_models,
 )
 from router_training.contract import ModelCard, Outcome, PointsmanError, UsageError
@@ -154,3 +155,16 @@ def test_a_scripted_failure_is_raised(script):
 def test_the_repr_of_a_recording_does_not_print_every_answer(table):
     model = recorded_models(table)["small"]
     assert isinstance(model, RecordedModel) and "four" not in repr(model) and "2 + 2" not in repr(model)
+
+
+@pytest.mark.parametrize(
+    ("card", "variable"),
+    [
+        (ModelCard("mini", 1, 2), "OPENAI_API_KEY"),
+        (ModelCard("mini", 1, 2, base_url="http://127.0.0.1:9/v1"), None),
+        (ModelCard("mini", 1, 2, base_url="http://127.0.0.1:9/v1", api_key_env="MINE"), "MINE"),
+        (ModelCard("claude", 1, 2, provider="anthropic"), None),
+    ],
+)
+def test_a_card_says_which_variable_must_hold_its_key(card, variable):
+    assert key_variable(card) == variable

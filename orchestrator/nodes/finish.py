@@ -68,4 +68,9 @@ def _outcome(move: Mapping[str, Any], attempts: Sequence[Mapping[str, Any]]) -> 
             "error": None,
         }
     reason = move["give_up"]
-    return {"result": f"No model could answer: {reason}.", "confidence": 0.0, "model": None, "error": reason}
+    return {
+        "result": f"No model could answer: {reason.rstrip('.')}.",
+        "confidence": 0.0,
+        "model": None,
+        "error": reason,
+    }

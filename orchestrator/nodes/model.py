@@ -13,11 +13,12 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import RunnableConfig
 
 from orchestrator import plain
-from orchestrator.models import call_failures
+from orchestrator.models import call_failures, key_variable
 from orchestrator.nodes.step import Step
 from router_training.contract import Attempt, ModelCard, PointsmanError
 
 CHARACTERS_PER_TOKEN = 4
+LONGEST_ERROR = 500
 
 
 @dataclass(eq=False)
@@ -53,11 +54,15 @@ class ModelNode(Step):
 
     def failed(self, error: Exception, latency_s: float) -> dict[str, Any]:
         """Record why there is no answer, in one line that shows no key."""
-        text = " ".join(str(error).split())[:500]
+        text = " ".join(str(error).split())
         if not isinstance(error, PointsmanError):
             text = f"{type(error).__name__}: {text}"
-        if key := os.environ.get(self.card.api_key_env or ""):
+            if (base_url := self.card.base_url) is not None:
+                text = f"{text.rstrip('.')}, at {base_url.rpartition('@')[2]}"
+        # a client that finds its key by itself looks where its provider's name says
+        if key := os.environ.get(key_variable(self.card) or f"{self.card.provider.upper()}_API_KEY"):
             text = text.replace(key, "***")
+        text = text[:LONGEST_ERROR]  # not before: half a key is no longer recognised
         return {"drafts": [plain.plain(Attempt(self.card.name, None, error=text, latency_s=latency_s))]}
 
     def answered(self, sent: Sequence[BaseMessage], message: BaseMessage, latency_s: float) -> dict[str, Any]:
