@@ -1,7 +1,8 @@
-"""Where SQLite records lie on this machine, and how processes take turns at creating them."""
+"""Addresses of records: where SQLite ones lie on this machine, how processes take turns, what may be shown."""
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -18,6 +19,11 @@ def database_file(uri: str) -> Path | None:
     if not uri.startswith(SCHEME) or uri == f"{SCHEME}:memory:":
         return None
     return Path(unquote(uri.removeprefix(SCHEME).partition("?")[0])).absolute()
+
+
+def without_password(text: str) -> str:
+    """Return the text with *** for the password of every address in it, as `postgresql://user:word@host/db` has."""
+    return re.sub(r"(://[^/\s:@]*):[^/\s]*@", r"\1:***@", text)
 
 
 def must_be_database(file: Path) -> None:

@@ -34,7 +34,7 @@ def open_router(folder: Path | None = None, catalogue: Catalogue | None = None) 
     champion = store.champion()
     if champion is None:
         raise UsageError(
-            f"the registry at {store.uri} has no champion; train a router that beats every constant "
+            f"the registry at {store.place} has no champion; train a router that beats every constant "
             "(pointsman train DATA), or name a router's folder with --router"
         )
     origin = f"champion, version {champion.version}"

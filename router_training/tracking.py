@@ -19,7 +19,7 @@ from pathlib import Path
 
 from router_training.contract import DataError, Outcome, RequestRecord, UsageError
 from router_training.feedback_rows import read_rows, traffic_metrics, unique, write_rows
-from router_training.local_records import database_file, must_be_database, taking_turns
+from router_training.local_records import database_file, must_be_database, taking_turns, without_password
 from router_training.traces import sample_for_traces, utc
 
 # MLflow reads these when it is imported; one that the user has set stays. Nothing is reported to MLflow's
@@ -87,9 +87,9 @@ def open_store(uri: str | None = None) -> Store:
         with taking_turns(database):
             return _open(f"sqlite:///{database}", artifacts=(database.parent / "artifacts").as_uri())
     except (MlflowException, OSError, sqlite3.Error) as error:
+        reason = without_password(f"MLflow does not open {address!r}: {str(error).splitlines()[0]}")
         raise UsageError(
-            f"MLflow does not open {address!r}: {str(error).splitlines()[0]}; give sqlite:///FILE.db or "
-            "the http address of a running server, or unset MLFLOW_TRACKING_URI"
+            f"{reason}; give sqlite:///FILE.db or a running server's address, or unset MLFLOW_TRACKING_URI"
         ) from error
 
 
@@ -100,6 +100,11 @@ class Store:
         self.uri = uri
         self.experiment_id = experiment_id
         self._client = client
+
+    @property
+    def place(self) -> str:
+        """The address as it may be printed: without a password."""
+        return without_password(self.uri)
 
     def log_training(
         self,
