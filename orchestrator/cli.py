@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from router_training.cli import Models, Router, Seed, app as training
-from router_training.contract import PointsmanError
+from router_training.contract import PointsmanError, UsageError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -86,7 +86,7 @@ def ask(
         dial=dial,
     )
     answer = graph.invoke({"input": read_prompt(prompt), "max_usd": max_usd, "deadline_s": deadline_s})
-    answer_page(Console(), answer, recorded is not None, as_json)
+    answer_page(Console(), answer, as_json)
     if answer["error"] is not None:
         raise typer.Exit(1)
 
@@ -109,8 +109,19 @@ def demo(
 
 
 def read_prompt(prompt: str) -> str:
-    """Return the prompt, read from standard input where it is '-'."""
-    return sys.stdin.read() if prompt == "-" else prompt
+    """Return the prompt, read from standard input where it is '-'.
+
+    Raises:
+        UsageError: if it is blank, or not UTF-8.
+    """
+    try:
+        text = sys.stdin.read() if prompt == "-" else prompt
+        text.encode()  # what is no UTF-8 on the command line arrives as half characters
+    except UnicodeError as error:
+        raise UsageError(f"the prompt is not UTF-8 ({error.reason}); convert it to UTF-8") from error
+    if not text.strip():
+        raise UsageError(f"the prompt is {text[:20]!r}; give a text, or - to read one from standard input")
+    return text
 
 
 def main() -> Any:

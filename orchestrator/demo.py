@@ -109,7 +109,7 @@ def _register(console: Console, trained: Trained, seed: int) -> tuple[Store, str
         store = open_store()
         version = record(trained, store, seed=seed)
     serves = "and is champion" if trained.evaluation.pays else "but does not beat every constant: no champion"
-    console.print(f"Version {version} is in the registry at {store.uri} {serves}.")
+    console.print(f"Version {version} is in the registry at {store.place} {serves}.")
     return store, version
 
 
@@ -150,7 +150,7 @@ def _serve(console: Console, graph: Any, traffic: OutcomeTable, name: str) -> li
                 shown.append((prompt, answer))
             progress(f"{name}: requests", i + 1, len(traffic))
     for prompt, answer in shown:
-        console.print(f"\n[bold]{escape(prompt)}[/bold]", path_tree(answer, recorded=True))
+        console.print(f"\n[bold]{escape(prompt)}[/bold]", path_tree(answer))
     return found
 
 

@@ -1,11 +1,13 @@
 """The commands as a user types them: the main job on real outcomes, and bad input as one sentence."""
 
+import io
 import json
 from pathlib import Path
 
 import pytest
 
-from orchestrator.cli import main
+from orchestrator.cli import main, read_prompt
+from router_training.contract import UsageError
 from router_training.outcomes import load_outcomes
 
 STARTER = Path(__file__).resolve().parents[1] / "datasets" / "starter"
@@ -151,9 +153,19 @@ def test_an_unknown_strategy_lists_the_known_ones(run, outcomes, router):
     assert code == 2 and "cascade" in err
 
 
-def test_a_prompt_of_200_kb_is_routed(run, router, monkeypatch):
-    import io
+@pytest.mark.parametrize(("prompt", "rule"), [(" ", "give a text"), ("caf\udce9", "not UTF-8")])
+def test_a_prompt_that_is_no_text_is_refused(prompt, rule):
+    with pytest.raises(UsageError, match=rule):
+        read_prompt(prompt)
 
+
+def test_standard_input_that_is_not_utf_8_is_refused(monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"caf\xe9 au lait"), encoding="utf-8"))
+    with pytest.raises(UsageError, match="not UTF-8"):
+        read_prompt("-")
+
+
+def test_a_prompt_of_200_kb_is_routed(run, router, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO("word " * 40_000))
     code, out, _ = run("route", "-", "--router", router, "--json")
     assert code == 0 and json.loads(out)["model"]
