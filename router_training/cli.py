@@ -79,7 +79,7 @@ def train(
         store = open_store()
         version = record(trained, store, seed=seed)
         role = "the champion" if trained.evaluation.pays else "no champion: it does not beat every constant"
-        console.print(f"MLflow ({store.uri}) keeps it as version {version}, {role}.")
+        console.print(f"MLflow ({store.place}) keeps it as version {version}, {role}.")
     console.print(f"The router, evaluation.json and curve.png are in {out}.")
 
 
@@ -119,11 +119,14 @@ def evaluate(
 def retrain(
     data: Data,
     models: Models = None,
-    seed: Seed = 0,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Decides the split. Default: the champion's own.")
+    ] = None,
 ) -> None:
     """Train a challenger from gold outcomes and logged feedback; promote it only if it wins on gold data.
 
-    Feedback is read from MLflow (label_source=verifier). The gate judges on gold that neither side was trained on.
+    Feedback is read from MLflow (label_source=verifier). The gate judges on gold that neither side was trained on,
+    and says so where it cannot know.
 
     Example: pointsman retrain datasets/starter/outcomes.parquet
     """

@@ -10,13 +10,18 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from router_training.contract import Outcome
 from router_training.near_duplicates import near_duplicate_groups
 from router_training.outcomes import OutcomeTable
 
+if TYPE_CHECKING:
+    from router_training.policy import Policy
+
 TEST_SHARE = 0.4
 GATE_SHARE = 0.5
+GOLD_DIGEST = "gold_digest"  # in a policy's metadata: the gold that feedback was added to
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,11 @@ def three_parts(table: OutcomeTable, seed: int = 0) -> Parts:
     train, rest = table.split(TEST_SHARE, seed)
     traffic, gate = rest.split(GATE_SHARE, seed)
     return Parts(train, traffic, gate)
+
+
+def learned_from(policy: Policy, gold: OutcomeTable) -> bool:
+    """Tell whether this training part, with feedback or without, is what the policy was trained on."""
+    return gold.digest in (policy.metadata.get("data_digest"), policy.metadata.get(GOLD_DIGEST))
 
 
 def merge_feedback(parts: Parts, feedback: Sequence[Outcome]) -> Merged:

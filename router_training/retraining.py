@@ -18,7 +18,7 @@ from router_training.contract import Catalogue, DataError, Outcome
 from router_training.embedding import Encoder
 from router_training.evaluation import OPERATING_DIAL, evaluate
 from router_training.evaluation_result import Evaluation
-from router_training.merging import Merged, merge_feedback, three_parts
+from router_training.merging import GOLD_DIGEST, Merged, learned_from, merge_feedback, three_parts
 from router_training.outcomes import OutcomeTable
 from router_training.policy import Policy, fit_policy, load_policy
 from router_training.selection import Candidate
@@ -33,7 +33,8 @@ class Verdict:
 
     `difference` is the challenger's hull lift less the champion's on the gate part, or less that of the
     constants (0) where nobody serves yet; `challenger` and `champion` are (usd, quality) per task at `dial`.
-    All are None where no challenger was trained.
+    All are None where no challenger was trained. `gate_is_unseen` is False where the champion was trained from
+    other gold or another split, so that it may know some of the gate's tasks, which can only flatter it.
     """
 
     promoted: bool
@@ -42,6 +43,7 @@ class Verdict:
     n_feedback: int
     n_left_out: int
     n_gate_tasks: int
+    gate_is_unseen: bool = True
     dial: float = OPERATING_DIAL
     difference: Interval | None = None
     challenger: tuple[float, float] | None = None
@@ -58,7 +60,7 @@ def retrain(
     catalogue: Catalogue,
     champion: ChampionPolicy | None = None,
     feedback: Sequence[Outcome] | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     encoder: Encoder | None = None,
     candidates: Sequence[Candidate] | None = None,
     cache_dir: Path | None = None,
@@ -74,7 +76,7 @@ def retrain(
         catalogue: Prices, for both sides.
         champion: Who serves; by default the store's champion.
         feedback: Outcomes labelled by the verifier, oldest first; by default all that the store holds.
-        seed: Of the split, the fit and the bootstrap; the champion's own, or the gate would know its training.
+        seed: Of the split, the fit and the bootstrap; by default the champion's own, whose gate it has not seen.
         encoder: Of the challenger; by default the champion's.
         candidates: As for `fit_policy`.
         cache_dir: As for `fit_policy`.
@@ -83,10 +85,12 @@ def retrain(
     Raises:
         DataError: The champion chooses models that the table does not know, or the table is too small.
     """
-    parts = three_parts(table, seed)
     champion = store.champion() if champion is None else champion
-    merged = merge_feedback(parts, store.feedback_outcomes() if feedback is None else feedback)
     serving = None if champion is None else _serving(champion, catalogue, table)
+    if seed is None:
+        seed = 0 if serving is None else int(serving.metadata.get("seed", 0))
+    parts = three_parts(table, seed)
+    merged = merge_feedback(parts, store.feedback_outcomes() if feedback is None else feedback)
     verdict = Verdict(
         False,
         "nothing new to learn from: the champion was trained on this very gold and feedback",
@@ -94,6 +98,7 @@ def retrain(
         n_feedback=merged.n_feedback,
         n_left_out=sum(merged.left_out.values()),
         n_gate_tasks=len(parts.gate),
+        gate_is_unseen=serving is None or learned_from(serving, parts.train),
         champion_version=None if champion is None else champion.version,
     )
     if serving is None or serving.metadata.get("data_digest") != merged.table.digest:
@@ -106,6 +111,8 @@ def retrain(
             cache_dir=cache_dir,
             progress=progress,
         )
+        # so that `learned_from` knows the split again, though feedback has joined it
+        challenger = replace(challenger, metadata={**challenger.metadata, GOLD_DIGEST: parts.train.digest})
         found = evaluate(challenger, parts.gate, twin=serving, catalogue=catalogue, seed=seed)
         verdict = _judged(verdict, found, against_champion=serving is not None)
         verdict = replace(verdict, version=_register(store, challenger, champion, merged.table, found))
@@ -136,6 +143,8 @@ def _judged(verdict: Verdict, found: Evaluation, *, against_champion: bool) -> V
         f"{difference.value:+.4f} hull lift against {rival} "
         f"(95% interval {difference.low:+.4f} to {difference.high:+.4f}, {found.n_tasks} gold tasks)"
     )
+    if not verdict.gate_is_unseen:
+        figures += "; the champion, trained from other gold or another split, may know some of these tasks"
     won = difference.low > 0.0
     return replace(
         verdict,

@@ -33,11 +33,17 @@ def progress_bars(console: Console) -> Iterator[Report]:
 
 def render_verdict(verdict: Verdict) -> Table:
     """Return champion and challenger side by side on the gate's gold."""
+    seen = "that neither side has seen" if verdict.gate_is_unseen else "of which the champion may know some"
+    taught = (
+        f"The challenger learned from {verdict.n_gold:,} gold tasks and {verdict.n_feedback:,} answers "
+        "that the verifier scored"
+    )
+    if verdict.version is None:
+        taught = "No challenger was trained"
     table = Table(
-        title=f"Gate: {verdict.n_gate_tasks:,} gold tasks that neither side has seen, dial {verdict.dial:.2f}",
+        title=f"Gate: {verdict.n_gate_tasks:,} gold tasks {seen}, dial {verdict.dial:.2f}",
         title_justify="left",
-        caption=f"The challenger learned from {verdict.n_gold:,} gold tasks and {verdict.n_feedback:,} answers "
-        f"that the verifier scored; {verdict.n_left_out:,} feedback rows were left out.",
+        caption=f"{taught}; {verdict.n_left_out:,} feedback rows were left out.",
         caption_justify="left",
     )
     table.add_column("")

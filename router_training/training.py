@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from router_training.answer_model import AnswerModel, fit_answer_model
-from router_training.contract import Catalogue
+from router_training.contract import Catalogue, UsageError
 from router_training.embedding import Encoder
 from router_training.evaluation import evaluate
 from router_training.evaluation_result import Evaluation
-from router_training.merging import TEST_SHARE
+from router_training.merging import TEST_SHARE, learned_from, three_parts
 from router_training.outcomes import OutcomeTable, require_routable
 from router_training.policy import Policy, fit_policy
 from router_training.report import draw_curve
@@ -97,6 +97,12 @@ def judge(
         part = (
             f"Judged on the {len(test):,} tasks of this table that were held out when the router was trained."
         )
+    elif learned_from(policy, train):
+        test = three_parts(table, seed).gate
+        part = (
+            f"The router learned from this table and from feedback: judged on the {len(test):,} tasks of the gate "
+            "that let it serve, without a shuffled twin."
+        )
     else:
         test = table
         part = (
@@ -137,10 +143,17 @@ def has_responses(table: OutcomeTable) -> bool:
 
 
 def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
-    """Write evaluation.json and curve.png."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "evaluation.json").write_text(evaluation.to_json(), encoding="utf-8")
-    draw_curve(evaluation, folder / "curve.png")
+    """Write evaluation.json and curve.png.
+
+    Raises:
+        UsageError: if the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "evaluation.json").write_text(evaluation.to_json(), encoding="utf-8")
+        draw_curve(evaluation, folder / "curve.png")
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be written ({error.strerror}); name another folder") from error
 
 
 def record(trained: Trained, store: Store, *, seed: int) -> str:

@@ -11,11 +11,12 @@ from tokenizers import Tokenizer, models as token_models, pre_tokenizers
 from router_training.contract import DataError, ModelCard, Outcome
 from router_training.embedding import Encoder
 from router_training.encoder_files import MODEL_FILE, TOKENIZER_FILE, EncoderSettings, write_settings
-from router_training.merging import three_parts
+from router_training.merging import learned_from, three_parts
 from router_training.outcomes import OutcomeTable
 from router_training.policy import fit_policy, load_policy
 from router_training.retraining import retrain
 from router_training.selection import Candidate
+from router_training.training import judge
 
 EASY, HARD = ("add", "sort", "count", "name"), ("prove", "compose", "derive", "refute")
 LOGISTIC = (Candidate("logistic", {"C": 1.0}),)
@@ -107,13 +108,14 @@ def fitted(encoder, tmp_path_factory):
 def loop(store, table, encoder, tmp_path):
     """Return what runs the gate: `loop(feedback)`, with the store, table and prices of this module."""
 
-    def run(feedback=None, on=table, champion=None):
+    def run(feedback=None, on=table, champion=None, seed=None):
         return retrain(
             store,
             on,
             catalogue=CATALOGUE,
             champion=champion,
             feedback=feedback,
+            seed=seed,
             encoder=encoder,
             candidates=LOGISTIC,
             cache_dir=tmp_path / "cache",
@@ -219,6 +221,30 @@ def test_a_promoted_challenger_keeps_the_champions_answer_model(loop, crown, sto
     crown(blind(three_parts(table).train), tmp_path / "answers")
     assert loop([]).promoted
     assert (store.champion().answer_model_path / "manifest.json").read_text() == "{}"
+
+
+def test_the_gate_is_split_by_the_champions_seed_unless_told(loop, store, table, encoder, tmp_path):
+    train = three_parts(table, 3).train
+    policy = fit_policy(train, catalogue=CATALOGUE, encoder=encoder, candidates=LOGISTIC, seed=3)
+    policy.save(tmp_path / "third")
+    store.promote(store.log_training(tmp_path / "third").version)
+    verdict = loop([])
+    assert "nothing new to learn from" in verdict.reason and verdict.gate_is_unseen
+    told = loop([], seed=0)
+    assert not told.gate_is_unseen and "may know some of these tasks" in told.reason
+
+
+def test_a_challenger_taught_by_feedback_is_known_again_by_its_gold(loop, crown, store, table, tmp_path):
+    parts = three_parts(table)
+    crown(blind(parts.train))
+    heard = [outcome(task, "small", 0.5, label_source="verifier") for task in range(1000, 1010)]
+    verdict = loop(heard)
+    assert verdict.promoted and not verdict.gate_is_unseen
+    assert loop(heard).gate_is_unseen
+    policy = load_policy(store.champion().path)
+    assert policy.metadata["data_digest"] != parts.train.digest and learned_from(policy, parts.train)
+    judged = judge(policy, table, tmp_path / "judged", n_boot=100)
+    assert judged.evaluation.n_tasks == len(parts.gate) and "of the gate" in judged.part
 
 
 def test_the_verdict_is_a_run(loop, crown, store, table):

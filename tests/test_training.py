@@ -1,0 +1,25 @@
+"""What training writes, and the twin it is judged beside."""
+
+import numpy as np
+import pytest
+
+from router_training.contract import UsageError
+from router_training.training import has_responses, shuffle_labels, write_evaluation
+
+
+def test_a_shuffled_twin_keeps_everything_but_who_succeeded_where(two_kinds):
+    twin = shuffle_labels(two_kinds, 0)
+    assert twin.prompts == two_kinds.prompts and not np.array_equal(twin.quality, two_kinds.quality)
+    assert sorted(map(tuple, twin.quality)) == sorted(map(tuple, two_kinds.quality)), "rows are dealt whole"
+    np.testing.assert_array_equal(twin.cost_usd, two_kinds.cost_usd)
+    assert shuffle_labels(two_kinds, 0).digest == twin.digest != shuffle_labels(two_kinds, 1).digest
+
+
+def test_a_table_has_responses_where_any_answer_is_known(two_kinds):
+    assert has_responses(two_kinds)
+
+
+def test_a_folder_that_cannot_be_written_is_a_usage_error(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="cannot be written"):
+        write_evaluation(None, tmp_path / "file")
