@@ -108,8 +108,8 @@ def evaluate(
     table = load_outcomes(data)
     catalogue = read_catalogue(models, data, table)
     opened = open_router(router, catalogue)
-    with console.status("judging"):
-        found = judge(opened.policy, table, out, n_boot=resamples)
+    with progress_bars(console) as progress:
+        found = judge(opened.policy, table, out, n_boot=resamples, progress=progress)
     console.print(found.part, render_table(found.evaluation), render_slices(found.evaluation))
     console.print(found.evaluation.verdict, style="bold")
     console.print(f"evaluation.json and curve.png are in {out}.")

@@ -68,10 +68,13 @@ def train_router(
     policy = fit_policy(
         train, catalogue=catalogue, encoder=encoder, seed=seed, cache_dir=cache_dir, progress=progress
     )
-    twin = fit_twin(policy, train, seed=seed, cache_dir=cache_dir)
+    twin = fit_twin(policy, train, seed=seed, cache_dir=cache_dir, progress=_part(progress, "twin"))
     answer_model = None
     if has_responses(train):
+        report = progress or _silent
+        report("answer model", 0, 1)
         answer_model = fit_answer_model(train, policy, seed=seed, cache_dir=cache_dir)
+        report("answer model", 1, 1)
     evaluation = evaluate(policy, test, twin=twin, seed=seed, catalogue=catalogue)
     policy.save(folder / "policy")
     if answer_model is not None:
@@ -81,7 +84,13 @@ def train_router(
 
 
 def judge(
-    policy: Policy, table: OutcomeTable, folder: Path, *, n_boot: int = 1000, cache_dir: Path | None = None
+    policy: Policy,
+    table: OutcomeTable,
+    folder: Path,
+    *,
+    n_boot: int = 1000,
+    cache_dir: Path | None = None,
+    progress: Progress | None = None,
 ) -> Judged:
     """Judge a policy on its held-out part of `table`, or on all of it where it was trained on another table.
 
@@ -93,7 +102,7 @@ def judge(
     train, test = table.split(TEST_SHARE, seed)
     twin = None
     if train.digest == policy.metadata.get("data_digest"):
-        twin = fit_twin(policy, train, seed=seed, cache_dir=cache_dir)
+        twin = fit_twin(policy, train, seed=seed, cache_dir=cache_dir, progress=_part(progress, "twin"))
         part = (
             f"Judged on the {len(test):,} tasks of this table that were held out when the router was trained."
         )
@@ -114,7 +123,14 @@ def judge(
     return Judged(evaluation, part)
 
 
-def fit_twin(policy: Policy, train: OutcomeTable, *, seed: int, cache_dir: Path | None = None) -> Policy:
+def fit_twin(
+    policy: Policy,
+    train: OutcomeTable,
+    *,
+    seed: int,
+    cache_dir: Path | None = None,
+    progress: Progress | None = None,
+) -> Policy:
     """Fit the control: the same recipe on shuffled labels, which can learn what prompts cost but not who succeeds."""
     return fit_policy(
         shuffle_labels(train, seed),
@@ -122,7 +138,19 @@ def fit_twin(policy: Policy, train: OutcomeTable, *, seed: int, cache_dir: Path 
         encoder=policy.encoder,
         seed=seed,
         cache_dir=cache_dir,
+        progress=progress,
     )
+
+
+def _silent(_label: str, _done: int, _total: int) -> None:
+    """Report nothing."""
+
+
+def _part(progress: Progress | None, name: str) -> Progress | None:
+    """Return a progress function that says of which part it speaks."""
+    if progress is None:
+        return None
+    return lambda label, done, total: progress(f"{name}: {label}", done, total)
 
 
 def shuffle_labels(table: OutcomeTable, seed: int) -> OutcomeTable:
