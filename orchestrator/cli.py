@@ -108,6 +108,29 @@ def demo(
     run_demo(Console(), data=data, out=out, requests=requests, seed=seed)
 
 
+@app.command("demo-live")
+def demo_live(
+    models: Annotated[Path, typer.Option("--models", help="Model cards.")] = Path(
+        "datasets/starter/models.toml"
+    ),
+    router: Annotated[
+        Path | None, typer.Option("--router", help="A trained router's folder. Default: runs/demo, if there.")
+    ] = None,
+    gguf: Annotated[
+        list[str] | None, typer.Option("--gguf", help="NAME=PATH: serve this GGUF file as the card NAME too.")
+    ] = None,
+) -> None:
+    """Answer prompts with a real model on this machine: SmolLM2-135M through llama.cpp, on loopback.
+
+    Example: pointsman demo-live --gguf qwen-coder-0.5b=/models/qwen2.5-coder-0.5b-instruct-q4_k_m.gguf
+    """
+    from orchestrator.demo_live import run_demo_live  # spares everything
+
+    if router is None and Path("runs/demo/policy").is_dir():
+        router = Path("runs/demo")
+    run_demo_live(Console(), models=models, router=router, gguf=gguf or ())
+
+
 def read_prompt(prompt: str) -> str:
     """Return the prompt, read from standard input where it is '-'.
 
