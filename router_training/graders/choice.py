@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from fractions import Fraction
 
 from router_training.answer_text import (
     decisive,
@@ -18,6 +19,7 @@ from router_training.answer_text import (
 
 _IS_THE = r"(?:['\"]*,? (?:is|was|has|would be|comes) (?:the|a|an)\b)"
 _SHORT = 20
+_ROUNDING = Fraction(1, 1000)
 _NUMBER = re.compile(r"(?<![\w./-])-?\d+(?:[./]\d+)?%?(?![\w/]|[.]\d)")
 _OPENING = re.compile(r"^[\"'(\[]*(yes|no)\b", re.IGNORECASE)
 
@@ -46,9 +48,31 @@ def _label(text: str, labels: list[str]) -> str | None:
         return opening.group(1).lower()
     numbers = all(_NUMBER.fullmatch(label) for label in labels)
     pattern = _NUMBER if numbers else label_pattern(labels)
+    text = _enumeration(labels).sub(" ", text)
     subject = re.findall(f"({pattern.pattern}){_IS_THE}", text, re.IGNORECASE)
     told = subject[-1] if subject else stated(text, pattern) or _undisputed(text, pattern, labels)
+    if told is not None and numbers:
+        return _same_value(told, labels)
     return normalise(told) if told else None
+
+
+def _enumeration(labels: list[str]) -> re.Pattern[str]:
+    """Return a pattern for all labels in a row, as the question lists them."""
+    one = f"['\"]?(?:{'|'.join(re.escape(label) for label in sorted(labels, key=len, reverse=True))})['\"]?"
+    return re.compile(
+        rf"(?<![\w./-]){one}(?:(?:,? (?:or|and) |, | ?/ ?){one}){{{len(labels) - 1}}}(?!\w)", re.IGNORECASE
+    )
+
+
+def _same_value(told: str, labels: list[str]) -> str | None:
+    """Return the label with this value: 0.3 and 0.30 mean 3/10."""
+    close = [label for label in labels if abs(_value(label) - _value(told)) < _ROUNDING]
+    return normalise(close[0]) if len(close) == 1 else None
+
+
+def _value(shown: str) -> Fraction:
+    number = Fraction(0) if re.search(r"/0+(?!\d)", shown) else Fraction(shown.rstrip("%"))
+    return number / 100 if shown.endswith("%") else number
 
 
 def _undisputed(text: str, pattern: re.Pattern[str], labels: list[str]) -> str | None:

@@ -8,8 +8,8 @@ from router_training.answer_text import alternatives, final_part, plain, unfence
 
 
 def grade(answer: str, reference: str) -> float | None:
-    """Return 1 if the reference stands in the answer as a piece of its own."""
-    text = final_part(unfenced(answer))
+    """Return 1 if the reference stands in the answer as a piece of its own; spaces around + - / _ do not matter."""
+    text = re.sub(r"\s*([+/_-])\s*", r"\1", final_part(unfenced(answer)))
     pieces = {
         piece.strip(".,;:!?\"'()[]`*")
         for version in (text, plain(text))

@@ -14,7 +14,7 @@ from router_training.answer_text import (
     unfenced,
 )
 
-_LETTER = re.compile(r"(?<![\w'])[a-z](?![\w'])")
+_LETTER = re.compile(r"(?<!\w)(?<!\w')[a-z](?!\w|'\w)")
 
 
 def grade(answer: str, reference: str) -> float | None:

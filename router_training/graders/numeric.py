@@ -35,20 +35,27 @@ _NUMBER = re.compile(
     re.IGNORECASE,
 )
 _LIST_MARK = re.compile(r"^\s*\d+[.)]\s+(?=\S)", re.MULTILINE)
+_SEQUENCE = re.compile(r"-?\d+(?:, -?\d+){2,}\.?")
+_CURRENCY = str.maketrans("", "", "$£€")
 _TOLERANCE = 1e-6
 
 
 def grade(answer: str, reference: str) -> float | None:
-    """Return 1 if the stated number equals the reference, 0 if not, None if the reference is no number."""
+    """Return 1 if the stated number equals the reference, 0 if not, None if the reference is no number.
+
+    A bare sequence of numbers states its last one: the question restated and continued.
+    """
     try:
         wanted = float(reference.replace(",", ""))
     except ValueError:
         return None
     text = final_part(plain(answer))
     text = _LIST_MARK.sub("", text) if len(_LIST_MARK.findall(text)) > 1 else text
-    stated = decisive(text.replace("$", "").replace("£", "").replace("€", ""), _NUMBER)
+    text = text.translate(_CURRENCY)
+    sequence = _SEQUENCE.fullmatch(text)
+    told = _NUMBER.findall(text)[-1] if sequence else decisive(text, _NUMBER)
     return float(
-        stated is not None and math.isclose(_value(stated), wanted, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)
+        told is not None and math.isclose(_value(told), wanted, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)
     )
 
 

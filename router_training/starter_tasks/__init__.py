@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from pkgutil import iter_modules
 from random import Random
+from types import ModuleType
 from typing import NamedTuple
 
 from router_training.contract import Task, UsageError
@@ -39,15 +40,24 @@ def available() -> tuple[str, ...]:
     return tuple(sorted(module.name for module in iter_modules(__path__) if not module.name.startswith("_")))
 
 
-def load(name: str) -> Callable[[Random, int], Draft]:
-    """Return the `draw` function of the family called `name`.
+def family(name: str) -> ModuleType:
+    """Return the module of the family called `name`.
 
     Raises:
         UsageError: if no family has that name.
     """
     if name not in available():
         raise UsageError(f"unknown task family {name!r}; choose one of {', '.join(available())}")
-    draw: Callable[[Random, int], Draft] = import_module(f"{__name__}.{name}").draw
+    return import_module(f"{__name__}.{name}")
+
+
+def load(name: str) -> Callable[[Random, int], Draft]:
+    """Return the `draw` function of the family called `name`.
+
+    Raises:
+        UsageError: if no family has that name.
+    """
+    draw: Callable[[Random, int], Draft] = family(name).draw
     return draw
 
 

@@ -6,7 +6,7 @@ import json
 from random import Random
 
 from router_training.starter_tasks import Draft
-from router_training.starter_tasks._words import say
+from router_training.starter_tasks._words import alternatives, say
 
 _PLURAL = (
     'What is the plural of "{w}"?',
@@ -99,8 +99,8 @@ _PASTS = (
     },
 )
 _PARTICIPLES = {
-    "write": "written", "swim": "swum", "drink": "drunk", "forget": "forgotten", "steal": "stolen", "lie": "lain", "tear": "torn",
-    "sink": "sunk", "shake": "shaken", "ring": "rung", "weave": "woven", "hide": "hidden", "bite": "bitten", "wear": "worn",
+    "write": "written", "swim": "swum", "drink": "drunk", "forget": "forgotten|forgot", "steal": "stolen", "lie": "lain", "tear": "torn",
+    "sink": "sunk", "shake": "shaken", "ring": "rung", "weave": "woven|weaved", "hide": "hidden|hid", "bite": "bitten|bit", "wear": "worn",
 }  # fmt: skip
 _GAPS: tuple[tuple[int, str, str, str], ...] = (
     (1, "She ___ to school every day.", "goes", "go"), (1, "They ___ my friends.", "are", "is"),
@@ -125,7 +125,12 @@ _GAPS: tuple[tuple[int, str, str, str], ...] = (
 def _form(rng: Random, level: int) -> Draft:
     if level >= 4:
         word, answer = rng.choice(list(_PARTICIPLES.items()))
-        return Draft(say(rng, _PARTICIPLE, w=word), answer, "exact_normalised", "participle" + word)
+        return Draft(
+            say(rng, _PARTICIPLE, w=word),
+            alternatives(*answer.split("|")),
+            "exact_normalised",
+            "participle" + word,
+        )
     table, wordings = (_PLURALS, _PLURAL) if rng.random() < 0.5 else (_PASTS, _PAST)
     word, answer = rng.choice(list(table[level - 1].items()))
     return Draft(say(rng, wordings, w=word), answer, "exact_normalised", wordings[0] + word)

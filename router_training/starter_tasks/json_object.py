@@ -66,5 +66,10 @@ def draw(rng: Random, level: int) -> Draft:
     schema = _schema(record)
     for name in {"quantity", "price"} & set(record):  # the prompt does not ask for a number there
         schema["properties"][name] = {"type": ["number", "string"]}
-    reference = json.dumps({"schema": schema, "expected": record})
+    key = {"schema": schema, "expected": record}
+    if "goods" in record:  # "object: item to number" may be read as two keys
+        schema["properties"]["goods"] = {"type": "object"}
+        [(item, number)] = record["goods"].items()
+        key["or"] = record | {"goods": {"item": item, "number": number}}
+    reference = json.dumps(key)
     return Draft(say(rng, _WORDINGS, keys=keys, t=text), reference, "json_schema", text)
