@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from router_training.answer_checks import is_empty
 from router_training.answer_inputs import Answers, AnswerScale
+from router_training.boosted_trees import BoostedTrees, fit_trees
 from router_training.calibration import (
     Calibration,
     cross_calibrated,
@@ -34,7 +35,10 @@ FEWEST_ANSWERS = 20
 
 @dataclass(frozen=True, eq=False)
 class AnswerModel:
-    """A logistic regression on the policy's forecast, the model, its habits and the checks; calibrated out of fold.
+    """Reads the policy's forecast, the model, its habits and the checks; calibrated out of fold.
+
+    The score is the mean of a logistic regression's and of boosted trees': the one holds where answers are few, the
+    other sees that a check tells more on some prompts than on others.
 
     `metadata` holds the out-of-fold figures: `ece`, and per model `auc` beside `prior_auc`, that of the
     forecast alone (null where it is a constant).
@@ -44,6 +48,7 @@ class AnswerModel:
     scale: AnswerScale
     weights: FloatArray
     intercept: float
+    trees: BoostedTrees
     calibration: Calibration
     metadata: Mapping[str, Any]
 
@@ -81,7 +86,8 @@ class AnswerModel:
             np.array([position.get(name, -1) for name in models], dtype=np.int64),
             np.array([np.nan if count is None else count for count in tokens], dtype=np.float64),
         )
-        p = sigmoid(self.scale.inputs(asked) @ self.weights + self.intercept)
+        inputs = self.scale.inputs(asked)
+        p = sigmoid(0.5 * (inputs @ self.weights + self.intercept + self.trees.score(inputs)))
         empty = np.array([is_empty(answer) for answer in answers], dtype=bool)
         return np.where(empty, 0.0, self.calibration.apply(p[:, None])[:, 0])
 
@@ -94,6 +100,7 @@ class AnswerModel:
         arrays = {
             "weights": self.weights,
             "intercept": np.array([self.intercept]),
+            **self.trees.to_arrays(),
             **self.calibration.to_arrays(),
             **self.scale.to_arrays(),
         }
@@ -108,13 +115,14 @@ def load_answer_model(path: Path | str) -> AnswerModel:
         DataError: if the folder is no saved answer model, or is damaged.
     """
     manifest, raw = read_folder(Path(path), KIND)
-    arrays = {name: np.asarray(array, dtype=np.float64) for name, array in raw.items()}
     try:
+        arrays = {name: np.asarray(array, dtype=np.float64) for name, array in raw.items()}
         return AnswerModel(
             models=tuple(manifest["models"]),
             scale=AnswerScale(**{field.name: arrays[field.name] for field in fields(AnswerScale)}),
             weights=arrays["weights"],
             intercept=float(arrays["intercept"][0]),
+            trees=BoostedTrees.from_arrays(raw),
             calibration=Calibration.from_arrays(arrays),
             metadata=manifest["metadata"],
         )
@@ -134,7 +142,7 @@ def fit_answer_model(
     Args:
         table: outcomes with responses, of the policy's models.
         policy: whose forecasts are the prior.
-        seed: unused by the regression itself; recorded.
+        seed: of the rows and columns that each tree sees.
         cache_dir: where vectors are kept.
 
     Raises:
@@ -163,16 +171,17 @@ def fit_answer_model(
         )
         scale = AnswerScale.of(answers, len(columns))
         inputs = scale.inputs(answers)
-        tried = {C: _out_of_fold(inputs, graded, folds[task], C) for C in STRENGTHS}
-        C = min(tried, key=lambda strength: _log_loss(tried[strength], graded))
+        C, p = _out_of_fold(inputs, graded, folds[task], seed)
         weights, intercept = fit_logistic(inputs, graded, C)
-    honest = cross_calibrated(tried[C][:, None], graded[:, None], folds[task])[:, 0]
+        trees = fit_trees(inputs, graded, seed)
+    honest = cross_calibrated(p, graded[:, None], folds[task])[:, 0]
     return AnswerModel(
         models=policy.models,
         scale=scale,
         weights=weights,
         intercept=intercept,
-        calibration=fit_calibration(tried[C][:, None], graded[:, None]),
+        trees=trees,
+        calibration=fit_calibration(p, graded[:, None]),
         metadata={
             "data_digest": table.digest,
             "n_answers": len(task),
@@ -186,18 +195,26 @@ def fit_answer_model(
     )
 
 
-def _out_of_fold(inputs: FloatArray, quality: FloatArray, folds: NDArray[np.int64], C: float) -> FloatArray:
-    p = np.full(len(quality), float(quality.mean()))
+def _out_of_fold(
+    inputs: FloatArray, quality: FloatArray, folds: NDArray[np.int64], seed: int
+) -> tuple[float, FloatArray]:
+    """Return the best strength of the regression, and the out-of-fold p (n, 1) of its mean with the trees."""
+    mean = float(logit(np.array([quality.mean()]))[0])
+    linear = {C: np.full(len(quality), mean) for C in STRENGTHS}
+    branching = np.full(len(quality), mean)
     for fold in np.unique(folds):
         held = folds == fold
-        if is_varied(quality[~held]):
+        if not is_varied(quality[~held]):
+            continue
+        for C, scores in linear.items():
             weights, intercept = fit_logistic(inputs[~held], quality[~held], C)
-            p[held] = sigmoid(inputs[held] @ weights + intercept)
-    return p
+            scores[held] = inputs[held] @ weights + intercept
+        branching[held] = fit_trees(inputs[~held], quality[~held], seed).score(inputs[held])
+    best = min(linear, key=lambda C: _log_loss(linear[C], quality))
+    return best, sigmoid(0.5 * (linear[best] + branching))[:, None]
 
 
-def _log_loss(p: FloatArray, quality: FloatArray) -> float:
-    score = logit(p)
+def _log_loss(score: FloatArray, quality: FloatArray) -> float:
     return float(np.mean(np.logaddexp(0.0, score) - quality * score))
 
 
