@@ -33,19 +33,22 @@ def label(
     limit: int | None = None,
     allow_code: bool = False,
     source: str | None = None,
+    ask_models: bool = True,
     progress: Progress | None = None,
 ) -> list[Outcome]:
     """Ask every model every task, grade, and write `tasks.jsonl` and `outcomes.parquet` into `out_dir`.
 
     The tasks are asked in chunks, all models per chunk: wherever the run is cut, its table is usable.
     `out_dir/journal.jsonl` keeps the raw answers; cells found there are not asked again. Python answers are
-    only run when `allow_code` is set, and are ungraded otherwise.
+    only run when `allow_code` is set, and are ungraded otherwise. With `ask_models=False` the journal is graded
+    as it is.
     """
     folder = Path(out_dir)
     folder.mkdir(parents=True, exist_ok=True)
     chosen = list(tasks[:limit])
     journal = folder / "journal.jsonl"
-    ask(chosen, catalogue, journal, concurrency=concurrency, progress=progress)
+    if ask_models:
+        ask(chosen, catalogue, journal, concurrency=concurrency, progress=progress)
     outcomes = grade_journal(chosen, catalogue, journal, allow_code=allow_code, source=source)
     write_tasks(chosen, folder / "tasks.jsonl")
     write_outcomes(outcomes, folder / "outcomes.parquet")
@@ -61,7 +64,8 @@ def ask(
     progress: Progress | None = None,
 ) -> None:
     """Ask what the journal does not hold yet, and append each answer to it."""
-    done = set(read_journal(journal))
+    done = {cell for cell, row in read_journal(journal).items() if row.get("response") is not None}
+    _end_last_line(journal)
     total, count = len(tasks) * len(catalogue), 0
     with journal.open("a", encoding="utf-8") as out, ThreadPoolExecutor(concurrency) as pool:
         for card, chunk in _chunks(tasks, catalogue):
@@ -73,6 +77,13 @@ def ask(
                 count += 1
                 if progress is not None:
                     progress(count, total)
+
+
+def _end_last_line(journal: Path) -> None:
+    """Close a line that a cut run left open, so that the next answer starts its own."""
+    if journal.exists() and not journal.read_bytes().endswith(b"\n"):
+        with journal.open("a", encoding="utf-8") as out:
+            out.write("\n")
 
 
 def _chunks(tasks: Sequence[Task], catalogue: Catalogue) -> Iterator[tuple[ModelCard, Sequence[Task]]]:
@@ -131,7 +142,10 @@ def _reply_fields(reply: Any) -> Row:
 
 
 def read_journal(journal: Path) -> dict[tuple[str, str], Row]:
-    """Return the answered cells of a journal by (task_id, model); a line cut in half is skipped."""
+    """Return the cells of a journal by (task_id, model): the answer, or else the last failure.
+
+    A line cut in half is skipped.
+    """
     cells: dict[tuple[str, str], Row] = {}
     if journal.exists():
         for line in journal.read_text(encoding="utf-8").splitlines():
@@ -139,8 +153,9 @@ def read_journal(journal: Path) -> dict[tuple[str, str], Row]:
                 row = json.loads(line)
             except json.JSONDecodeError:
                 continue
-            if row.get("response") is not None:
-                cells[row["task_id"], row["model"]] = row
+            cell = (row["task_id"], row["model"])
+            if row.get("response") is not None or "response" not in cells.get(cell, {}):
+                cells[cell] = row
     return cells
 
 
@@ -172,9 +187,17 @@ def grade_journal(
 
 
 def _outcome(task: Task, card: ModelCard, row: Row | None, allow_code: bool, source: str | None) -> Outcome:
-    if row is None:
+    if row is None or row.get("response") is None:
+        error = "not answered" if row is None else row.get("error")
         return Outcome(
-            task.task_id, task.prompt, card.name, None, task.task_type, task.reference, error="not answered"
+            task.task_id,
+            task.prompt,
+            card.name,
+            None,
+            task.task_type,
+            task.reference,
+            source=source,
+            error=error,
         )
     quality = grade_answer(task, row["response"], allow_code=allow_code)
     tokens_in, tokens_out = row.get("prompt_tokens"), row.get("completion_tokens")
@@ -246,3 +269,9 @@ def write_outcomes(outcomes: Iterable[Outcome], path: Path) -> None:
     for name in ("prompt_tokens", "completion_tokens"):
         frame[name] = frame[name].astype("Int64")
     frame.to_parquet(path, index=False, compression="zstd")
+
+
+if __name__ == "__main__":
+    from router_training.label_command import app
+
+    app()
