@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from router_training.selection import CONSTANT, Candidate, Trial, area_under_roc, group_folds, select
 
@@ -11,6 +12,13 @@ USD = np.tile([1.0, 10.0], (N, 1))
 LEARNABLE = (RNG.random((N, 2)) < np.column_stack([0.1 + 0.8 * SIDE, np.full(N, 0.9)])).astype(float)
 NOISE = RNG.integers(0, 2, (N, 2)).astype(float)
 LOGISTIC = Candidate("logistic", {"C": 1.0})
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    """Matrices this small are slower on more."""
+    with threadpool_limits(limits=1):
+        yield
 
 
 def trial(quality, folds=None):
