@@ -93,6 +93,6 @@ def _files(folder: Path) -> str:
     rows = [
         [path.name, f"{path.stat().st_size:,}", hashlib.sha256(path.read_bytes()).hexdigest()]
         for path in sorted(folder.iterdir())
-        if path.suffix in {".jsonl", ".parquet", ".toml"} and path.name != "journal.jsonl"
+        if path.name in {"tasks.jsonl", "outcomes.parquet"}
     ]
     return _table(["file", "bytes", "SHA-256"], rows)

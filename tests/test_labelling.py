@@ -2,12 +2,13 @@ import json
 import threading
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from router_training import labelling
+from router_training import labelling, starter_tasks
 from router_training.contract import DataError, ModelCard, Task
 from router_training.datasheet import datasheet
 from router_training.label_command import app
@@ -189,3 +190,13 @@ def test_a_gguf_for_no_card_is_refused(tmp_path):
 def test_tables_without_outcomes_are_refused(tmp_path):
     with pytest.raises(DataError, match="label the tasks first"):
         datasheet(tmp_path)
+
+
+def test_the_starter_datasheet_states_the_figures_of_its_data():
+    folder = Path(__file__).parents[1] / "datasets" / "starter"
+    assert datasheet(folder) in (folder / "README.md").read_text()
+
+
+def test_the_starter_tasks_are_the_ones_that_are_drawn():
+    shipped = labelling.read_tasks(Path(__file__).parents[1] / "datasets" / "starter" / "tasks.jsonl")
+    assert [row.task for row in starter_tasks.make_tasks()[: len(shipped)]] == shipped
