@@ -14,7 +14,7 @@ from rich.progress import Progress
 from router_training.contract import UsageError
 
 if TYPE_CHECKING:
-    from router_training.contract import Catalogue, Task
+    from router_training.contract import Catalogue, ModelCard, Task
 
 Models = Annotated[
     Path, typer.Option("--models", help="Model cards with prices and base URLs (models.toml).")
@@ -47,7 +47,7 @@ def label(
     from router_training import labelling
     from router_training.catalogue import load_catalogue
 
-    chosen, catalogue = _tasks(tasks), load_catalogue(models)
+    chosen, catalogue = _tasks(tasks), dict(load_catalogue(models))
     with ExitStack() as stack:
         if not regrade:
             catalogue = _served(stack, catalogue, gguf or [])
@@ -82,7 +82,7 @@ def _tasks(path: Path | None) -> list[Task]:
     return labelling.read_tasks(path) if path else [row.task for row in starter_tasks.make_tasks()]
 
 
-def _served(stack: ExitStack, catalogue: Catalogue, gguf: list[str]) -> Catalogue:
+def _served(stack: ExitStack, catalogue: Catalogue, gguf: list[str]) -> dict[str, ModelCard]:
     """Start a server per GGUF and point its cards there.
 
     Raises:

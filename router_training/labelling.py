@@ -201,7 +201,7 @@ def _outcome(task: Task, card: ModelCard, row: Row | None, allow_code: bool, sou
         )
     quality = grade_answer(task, row["response"], allow_code=allow_code)
     tokens_in, tokens_out = row.get("prompt_tokens"), row.get("completion_tokens")
-    known = tokens_in is not None and tokens_out is not None
+    cost = None if tokens_in is None or tokens_out is None else card.usd(tokens_in, tokens_out)
     return Outcome(
         task_id=task.task_id,
         prompt=task.prompt,
@@ -209,7 +209,7 @@ def _outcome(task: Task, card: ModelCard, row: Row | None, allow_code: bool, sou
         quality=quality,
         task_type=task.task_type,
         reference=task.reference,
-        cost_usd=card.usd(tokens_in, tokens_out) if known else None,
+        cost_usd=cost,
         latency_s=row.get("latency_s"),
         prompt_tokens=tokens_in,
         completion_tokens=tokens_out,
