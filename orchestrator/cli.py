@@ -140,7 +140,7 @@ def read_prompt(prompt: str) -> str:
     try:
         text = sys.stdin.read() if prompt == "-" else prompt
         text.encode()  # what is no UTF-8 on the command line arrives as half characters
-    except UnicodeError as error:
+    except (UnicodeDecodeError, UnicodeEncodeError) as error:
         raise UsageError(f"the prompt is not UTF-8 ({error.reason}); convert it to UTF-8") from error
     if not text.strip():
         raise UsageError(f"the prompt is {text[:20]!r}; give a text, or - to read one from standard input")

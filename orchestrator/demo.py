@@ -20,12 +20,12 @@ from orchestrator.verifiers import standard
 from router_training.catalogue import load_catalogue
 from router_training.contract import RequestRecord
 from router_training.embedding import load_encoder
-from router_training.merging import three_parts
 from router_training.outcomes import OutcomeTable, load_outcomes
 from router_training.policy import Policy
 from router_training.report import render_candidates, render_table
 from router_training.retraining import retrain
 from router_training.serving import versioned
+from router_training.tables.merging import three_parts
 from router_training.terminal import progress_bars, render_verdict
 from router_training.tracking import Store, open_store
 from router_training.training import Trained, record, train_router

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.tree import Tree
 
 from router_training.contract import Forecast
-from router_training.traces import strict_json
+from router_training.records.traces import strict_json
 
 
 def decision_page(

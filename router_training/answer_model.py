@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from router_training.answer_checks import is_empty
-from router_training.answer_inputs import Answers, AnswerScale
-from router_training.boosted_trees import BoostedTrees, fit_trees
+from router_training.answers.answer_checks import is_empty
+from router_training.answers.answer_inputs import Answers, AnswerScale
+from router_training.answers.boosted_trees import BoostedTrees, fit_trees
 from router_training.calibration import (
     Calibration,
     cross_calibrated,
@@ -21,12 +21,12 @@ from router_training.calibration import (
     fit_calibration,
 )
 from router_training.contract import DataError, FloatArray, UsageError
-from router_training.estimation import fit_logistic, is_varied, logit, sigmoid
-from router_training.fitting import out_of_fold_prior, versions
+from router_training.learning.estimation import fit_logistic, is_varied, logit, sigmoid
+from router_training.learning.fitting import out_of_fold_prior, versions
+from router_training.learning.policy_files import REMEDY, read_folder, write_folder
+from router_training.learning.selection import CONSTANT, area_under_roc, group_folds
 from router_training.outcomes import OutcomeTable
 from router_training.policy import Policy
-from router_training.policy_files import REMEDY, read_folder, write_folder
-from router_training.selection import CONSTANT, area_under_roc, group_folds
 
 KIND = "answer_model"
 STRENGTHS = (0.1, 0.3, 1.0, 3.0)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_training.contract import FloatArray
-from router_training.estimation import fit_logistic, is_varied, logit, sigmoid
+from router_training.learning.estimation import fit_logistic, is_varied, logit, sigmoid
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from router_training.label_command import datasheet, label
 from router_training.terminal import progress_bars, render_verdict
 
 if TYPE_CHECKING:
@@ -144,44 +145,5 @@ def retrain(
     console.print(verdict.reason, style="bold")
 
 
-@app.command()
-def label(
-    out: Annotated[
-        Path, typer.Option("--out", help="Folder for the journal, tasks.jsonl and outcomes.parquet.")
-    ],
-    tasks: Annotated[
-        Path | None, typer.Argument(help="Tasks as JSONL. Default: the starter tasks, drawn anew.")
-    ] = None,
-    models: Annotated[Path, typer.Option("--models", help="Model cards: endpoints, prices, limits.")] = Path(
-        "datasets/starter/models.toml"
-    ),
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first tasks.")] = None,
-    concurrency: Annotated[int, typer.Option("--concurrency", min=1, help="Calls at once.")] = 8,
-    allow_code: Annotated[
-        bool,
-        typer.Option("--allow-code", help="Run Python answers against their tests, in a separate process."),
-    ] = False,
-) -> None:
-    """Ask every model every task and grade the answers. A run that is cut continues where it stopped.
-
-    Example: pointsman label --out runs/labels --limit 20
-    """
-    from router_training.catalogue import load_catalogue
-    from router_training.labelling import label as run_labelling, read_tasks
-    from router_training.starter_tasks import make_tasks
-
-    console = Console()
-    chosen = [made.task for made in make_tasks()] if tasks is None else read_tasks(tasks)
-    catalogue = load_catalogue(models)
-    with progress_bars(console) as progress:
-        outcomes = run_labelling(
-            chosen,
-            catalogue,
-            out,
-            concurrency=concurrency,
-            limit=limit,
-            allow_code=allow_code,
-            progress=lambda done, total: progress("answers", done, total),
-        )
-    missing = sum(outcome.quality is None for outcome in outcomes)
-    console.print(f"{len(outcomes) - missing:,} outcomes and {missing:,} missing cells are in {out}.")
+app.command()(label)
+app.command()(datasheet)

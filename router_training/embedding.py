@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from router_training.contract import DataError, UsageError, Vectors
-from router_training.encoder_files import (
+from router_training.encoding.encoder_files import (
     MODEL_FILE,
     REMEDY,
     TOKENIZER_FILE,
@@ -30,8 +30,8 @@ from router_training.encoder_files import (
     read_settings,
     write_settings,
 )
-from router_training.encoder_source import EncoderSource, find_source
-from router_training.vector_cache import Progress, VectorCache, cache_root
+from router_training.encoding.encoder_source import EncoderSource, find_source
+from router_training.encoding.vector_cache import Progress, VectorCache, cache_root
 
 DEFAULT_ENCODER = "all-MiniLM-L6-v2"
 PRECISIONS = ("int8", "fp32")

@@ -7,11 +7,11 @@ from typing import Protocol
 
 import numpy as np
 
-from router_training.bootstrap import percentile_interval
 from router_training.calibration import expected_calibration_error
 from router_training.catalogue import usd_per_call
 from router_training.contract import Catalogue, FloatArray, Forecasts, UsageError
-from router_training.controls import (
+from router_training.judging.bootstrap import percentile_interval
+from router_training.judging.controls import (
     Grid,
     chance,
     complete_grid,
@@ -20,7 +20,7 @@ from router_training.controls import (
     oracle,
     oracle_curve,
 )
-from router_training.curves import (
+from router_training.judging.curves import (
     Choices,
     best_constant,
     cheapest_constant,
@@ -29,10 +29,10 @@ from router_training.curves import (
     router_hull,
     upper_hull,
 )
-from router_training.evaluation_result import Calibration, Evaluation, Operating, Slice
+from router_training.judging.evaluation_result import Calibration, Evaluation, Operating, Slice
+from router_training.judging.paired import Statistics, paired_statistics
+from router_training.judging.verdict import verdict
 from router_training.outcomes import OutcomeTable
-from router_training.paired import Statistics, paired_statistics
-from router_training.verdict import verdict
 
 OPERATING_DIAL = 0.8
 

@@ -14,9 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from router_training.contract import DataError, FloatArray, Outcome, UsageError
-from router_training.near_duplicates import near_duplicate_groups
-from router_training.outcome_checks import COLUMNS, NUMBERS, checked
-from router_training.outcome_files import frame_rows, read_rows
+from router_training.tables.near_duplicates import near_duplicate_groups
+from router_training.tables.outcome_checks import COLUMNS, NUMBERS, checked
+from router_training.tables.outcome_files import frame_rows, read_rows
 
 Indices = NDArray[np.int64]
 

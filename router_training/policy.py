@@ -15,14 +15,20 @@ from threadpoolctl import threadpool_limits
 
 from router_training.catalogue import catalogue_from_outcomes, price_digest, require_cards
 from router_training.contract import Catalogue, DataError, Forecasts, UsageError, Vectors
-from router_training.decision import decide
 from router_training.embedding import Encoder, load_encoder
-from router_training.fitting import fit_learned
-from router_training.learned import Learned
+from router_training.encoding.vector_cache import Progress
+from router_training.learning.decision import decide
+from router_training.learning.fitting import fit_learned
+from router_training.learning.learned import Learned
+from router_training.learning.policy_files import (
+    REMEDY,
+    cards_from_rows,
+    cards_to_rows,
+    read_folder,
+    write_folder,
+)
+from router_training.learning.selection import CANDIDATES, Candidate
 from router_training.outcomes import OutcomeTable, require_routable
-from router_training.policy_files import REMEDY, cards_from_rows, cards_to_rows, read_folder, write_folder
-from router_training.selection import CANDIDATES, Candidate
-from router_training.vector_cache import Progress
 
 KIND = "policy"
 ENCODER_FOLDER = "encoder"

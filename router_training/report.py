@@ -10,9 +10,9 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from router_training.bootstrap import Interval
-from router_training.curves import Hull
-from router_training.evaluation_result import Evaluation
+from router_training.judging.bootstrap import Interval
+from router_training.judging.curves import Hull
+from router_training.judging.evaluation_result import Evaluation
 
 TABLE_DIALS = (0.0, 0.25, 0.5, 0.8, 0.9, 0.95, 1.0)
 SMALL_SLICE = 30
@@ -20,7 +20,7 @@ SMALL_SLICE = 30
 
 def draw_curve(evaluation: Evaluation, path: str | Path) -> None:
     """Write the cost-quality picture; the suffix of `path` says the format (.png, .svg, .pdf)."""
-    from router_training.curve_figure import curve_figure  # spares serving matplotlib, 0.5 s
+    from router_training.judging.curve_figure import curve_figure  # spares serving matplotlib, 0.5 s
 
     curve_figure(evaluation).savefig(Path(path))
 

@@ -12,16 +12,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from router_training.bootstrap import Interval
 from router_training.catalogue import price_digest
 from router_training.contract import Catalogue, DataError, Outcome
 from router_training.embedding import Encoder
 from router_training.evaluation import OPERATING_DIAL, evaluate
-from router_training.evaluation_result import Evaluation
-from router_training.merging import GOLD_DIGEST, Merged, learned_from, merge_feedback, three_parts
+from router_training.judging.bootstrap import Interval
+from router_training.judging.evaluation_result import Evaluation
+from router_training.learning.selection import Candidate
 from router_training.outcomes import OutcomeTable
 from router_training.policy import Policy, fit_policy, load_policy
-from router_training.selection import Candidate
+from router_training.tables.merging import GOLD_DIGEST, Merged, learned_from, merge_feedback, three_parts
 
 if TYPE_CHECKING:
     from router_training.tracking import ChampionPolicy, Store

@@ -18,9 +18,14 @@ from datetime import datetime
 from pathlib import Path
 
 from router_training.contract import DataError, Outcome, RequestRecord, UsageError
-from router_training.feedback_rows import read_rows, traffic_metrics, unique, write_rows
-from router_training.local_records import database_file, must_be_database, taking_turns, without_password
-from router_training.traces import sample_for_traces, utc
+from router_training.records.feedback_rows import read_rows, traffic_metrics, unique, write_rows
+from router_training.records.local_records import (
+    database_file,
+    must_be_database,
+    taking_turns,
+    without_password,
+)
+from router_training.records.traces import sample_for_traces, utc
 
 # MLflow reads these when it is imported; one that the user has set stays. Nothing is reported to MLflow's
 # makers; migrations, progress bars and run addresses stay out of our output; an absent server is noticed soon.
@@ -38,7 +43,7 @@ from mlflow.artifacts import download_artifacts  # noqa: E402
 from mlflow.entities import Dataset, DatasetInput, Metric, Param  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
 
-from router_training.trace_writer import write_traces  # noqa: E402
+from router_training.records.trace_writer import write_traces  # noqa: E402
 
 EXPERIMENT = "pointsman"
 REGISTERED = "router"

@@ -13,11 +13,11 @@ from router_training.answer_model import AnswerModel, fit_answer_model
 from router_training.contract import Catalogue, UsageError
 from router_training.embedding import Encoder
 from router_training.evaluation import evaluate
-from router_training.evaluation_result import Evaluation
-from router_training.merging import TEST_SHARE, learned_from, three_parts
+from router_training.judging.evaluation_result import Evaluation
 from router_training.outcomes import OutcomeTable, require_routable
 from router_training.policy import Policy, fit_policy
 from router_training.report import draw_curve
+from router_training.tables.merging import TEST_SHARE, learned_from, three_parts
 
 if TYPE_CHECKING:
     from router_training.tracking import Store

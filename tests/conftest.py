@@ -109,8 +109,8 @@ def two_kinds():
 @pytest.fixture(scope="session")
 def two_kinds_policy(two_kinds, minilm, vector_folder):
     """Return a policy trained on `two_kinds` without a models file."""
+    from router_training.learning.selection import Candidate
     from router_training.policy import fit_policy
-    from router_training.selection import Candidate
 
     candidates = [Candidate("logistic", {"C": 1.0})]
     return fit_policy(two_kinds, encoder=minilm, candidates=candidates, cache_dir=vector_folder)

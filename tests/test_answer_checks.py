@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from router_training import answer_checks as checks
+from router_training.answers import answer_checks as checks
 
 LOOP = "the cat sat on the mat and " * 12
 ESSAY = "A cache keeps what was asked for lately close at hand. " + " ".join(f"word{i}" for i in range(60))

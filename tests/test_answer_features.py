@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from router_training.answer_features import FEATURE_NAMES, answer_features
+from router_training.answers.answer_features import FEATURE_NAMES, answer_features
 
 
 def feature(name, prompt, answer):

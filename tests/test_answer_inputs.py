@@ -1,7 +1,7 @@
 import numpy as np
 
-from router_training.answer_features import FEATURE_NAMES
-from router_training.answer_inputs import Answers, AnswerScale
+from router_training.answers.answer_features import FEATURE_NAMES
+from router_training.answers.answer_inputs import Answers, AnswerScale
 
 
 def answers(texts, model, tokens=None, p=0.5):

@@ -1,7 +1,7 @@
 import numpy as np
 from sklearn.ensemble import GradientBoostingClassifier
 
-from router_training.boosted_trees import (
+from router_training.answers.boosted_trees import (
     COLUMN_SHARE,
     DEPTH,
     LEAF,
@@ -11,7 +11,7 @@ from router_training.boosted_trees import (
     BoostedTrees,
     fit_trees,
 )
-from router_training.selection import area_under_roc
+from router_training.learning.selection import area_under_roc
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(400, 5))

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from router_training.bootstrap import Interval, percentile_interval, resampled_means
+from router_training.judging.bootstrap import Interval, percentile_interval, resampled_means
 
 
 def test_resampled_means_scatter_like_the_standard_error():

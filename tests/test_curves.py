@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from router_training.curves import (
+from router_training.judging.curves import (
     aiq,
     best_constant,
     cheapest_constant,

@@ -4,7 +4,7 @@ from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import arrays
 
 from router_training.contract import Forecasts, UsageError
-from router_training.decision import decide
+from router_training.learning.decision import decide
 
 MODELS = ("ant", "bee", "cat")
 unit = st.floats(0, 1)

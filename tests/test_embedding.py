@@ -9,7 +9,7 @@ import pytest
 
 from router_training.contract import DataError, UsageError
 from router_training.embedding import Encoder, load_encoder
-from router_training.encoder_files import MODEL_FILE, SETTINGS_FILE
+from router_training.encoding.encoder_files import MODEL_FILE, SETTINGS_FILE
 
 TEXTS = ["How many apples are left?", "", "Übersetze: guten Tag! 日本", "x " * 40, "\ud800 lone surrogate"]
 
@@ -103,7 +103,7 @@ def test_a_folder_that_holds_no_model_is_refused_with_a_remedy(tmp_path):
 def test_the_export_agrees_with_sentence_transformers(tmp_path, precision, least):
     from sentence_transformers import SentenceTransformer
 
-    from router_training.encoder_source import find_source
+    from router_training.encoding.encoder_source import find_source
 
     source = find_source("all-MiniLM-L6-v2").location
     shutil.copytree(source, tmp_path / "my-model")

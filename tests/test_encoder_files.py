@@ -1,7 +1,7 @@
 import pytest
 
 from router_training.contract import DataError
-from router_training.encoder_files import (
+from router_training.encoding.encoder_files import (
     MODEL_FILE,
     TOKENIZER_FILE,
     EncoderSettings,

@@ -1,7 +1,7 @@
 import pytest
 
 from router_training.contract import DataError
-from router_training.encoder_source import PACKAGED, EncoderSource, find_source
+from router_training.encoding.encoder_source import PACKAGED, EncoderSource, find_source
 
 
 def test_the_default_encoder_comes_from_its_package_whatever_the_organisation_is_called():

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, strategies as st
 from sklearn.base import clone
 
-from router_training.estimation import Options, fit_logistic, is_varied, logit, shrunk_means, sigmoid
+from router_training.learning.estimation import Options, fit_logistic, is_varied, logit, shrunk_means, sigmoid
 
 X = np.random.default_rng(0).normal(size=(300, 3))
 HIT = (X[:, 0] + np.random.default_rng(1).normal(size=300) > 0).astype(float)

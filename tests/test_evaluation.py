@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from router_training.contract import DataError, Forecasts, ModelCard, UsageError
-from router_training.controls import Grid, chance, constants, oracle, oracle_choice, oracle_curve
 from router_training.evaluation import default_dials, evaluate, evaluate_choices
+from router_training.judging.controls import Grid, chance, constants, oracle, oracle_choice, oracle_curve
+from router_training.judging.paired import Statistics, paired_statistics
 from router_training.outcomes import OutcomeTable
-from router_training.paired import Statistics, paired_statistics
 
 DIALS = np.array([0.0, 1.0])
 

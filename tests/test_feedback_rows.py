@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from router_training.contract import Evidence
-from router_training.feedback_rows import outcomes_of, read_rows, traffic_metrics, unique, write_rows
+from router_training.records.feedback_rows import outcomes_of, read_rows, traffic_metrics, unique, write_rows
 
 
 def test_an_answer_on_which_no_verifier_spoke_has_no_quality(request_record):

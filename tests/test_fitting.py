@@ -2,8 +2,8 @@ import numpy as np
 from sklearn.base import clone
 
 from router_training.features import surface_features
-from router_training.fitting import out_of_fold_prior, versions
-from router_training.selection import area_under_roc, group_folds
+from router_training.learning.fitting import out_of_fold_prior, versions
+from router_training.learning.selection import area_under_roc, group_folds
 
 
 def test_the_versions_of_what_shapes_a_policy_are_recorded():

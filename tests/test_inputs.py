@@ -1,6 +1,6 @@
 import numpy as np
 
-from router_training.inputs import FEATURE_WEIGHT, MOST_DEVIATIONS, InputScale
+from router_training.learning.inputs import FEATURE_WEIGHT, MOST_DEVIATIONS, InputScale
 
 FEATURES = np.random.default_rng(0).normal(5, 3, (200, 2)).astype(np.float32)
 VECTORS = np.ones((200, 3), dtype=np.float32)

@@ -1,7 +1,7 @@
 import numpy as np
 from hypothesis import given, settings, strategies as st
 
-from router_training.label_layout import Box, leader, place_labels
+from router_training.judging.label_layout import Box, leader, place_labels
 
 FRAME = Box(0, 0, 1000, 600)
 NO_LINES = np.empty((0, 2))

@@ -1,6 +1,6 @@
 import numpy as np
 
-from router_training.learned import Learned, character_counts
+from router_training.learning.learned import Learned, character_counts
 
 PROMPTS = ["What is 12 plus 30?", "Write poem number 5 about rain in 90 words."]
 

@@ -5,7 +5,12 @@ import threading
 
 import pytest
 
-from router_training.local_records import database_file, must_be_database, taking_turns, without_password
+from router_training.records.local_records import (
+    database_file,
+    must_be_database,
+    taking_turns,
+    without_password,
+)
 
 
 def test_only_sqlite_files_have_a_path(tmp_path, monkeypatch):

@@ -1,6 +1,6 @@
 import numpy as np
 
-from router_training.novelty import MOST_ANCHORS, Novelty
+from router_training.learning.novelty import MOST_ANCHORS, Novelty
 
 
 def unit(rows):

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from router_training.contract import DataError, Outcome, UsageError
-from router_training.near_duplicates import near_duplicate_groups
 from router_training.outcomes import OutcomeTable, load_outcomes, require_routable
+from router_training.tables.near_duplicates import near_duplicate_groups
 
 HEADER = "task_id,prompt,model,quality,cost_usd\n"
 

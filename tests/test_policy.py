@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from router_training.contract import DataError, ModelCard, UsageError
+from router_training.learning.selection import Candidate
 from router_training.outcomes import OutcomeTable
 from router_training.policy import fit_policy, load_policy
-from router_training.selection import Candidate
 
 CARDS = {"large": ModelCard("large", 10.0, 10.0), "small": ModelCard("small", 1.0, 1.0)}
 SUM, POEM = "What is 441 plus 38?", "Write poem number 77 about bees in 200 words."

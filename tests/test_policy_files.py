@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from router_training.contract import DataError, ModelCard
-from router_training.policy_files import cards_from_rows, cards_to_rows, read_folder, write_folder
+from router_training.learning.policy_files import cards_from_rows, cards_to_rows, read_folder, write_folder
 
 ARRAYS = {"part.a": np.arange(6.0).reshape(2, 3), "part.b": np.array([1, 2], dtype=np.int8)}
 

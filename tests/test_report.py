@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from router_training.controls import Grid
-from router_training.curve_figure import curve_figure, headline
 from router_training.evaluation import evaluate_choices
+from router_training.judging.controls import Grid
+from router_training.judging.curve_figure import curve_figure, headline
 from router_training.report import (
     draw_curve,
     headline_figures,

@@ -10,12 +10,12 @@ from tokenizers import Tokenizer, models as token_models, pre_tokenizers
 
 from router_training.contract import DataError, ModelCard, Outcome
 from router_training.embedding import Encoder
-from router_training.encoder_files import MODEL_FILE, TOKENIZER_FILE, EncoderSettings, write_settings
-from router_training.merging import learned_from, three_parts
+from router_training.encoding.encoder_files import MODEL_FILE, TOKENIZER_FILE, EncoderSettings, write_settings
+from router_training.learning.selection import Candidate
 from router_training.outcomes import OutcomeTable
 from router_training.policy import fit_policy, load_policy
 from router_training.retraining import retrain
-from router_training.selection import Candidate
+from router_training.tables.merging import learned_from, three_parts
 from router_training.training import judge
 
 EASY, HARD = ("add", "sort", "count", "name"), ("prove", "compose", "derive", "refute")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from router_training.selection import CONSTANT, Candidate, Trial, area_under_roc, group_folds, select
+from router_training.learning.selection import CONSTANT, Candidate, Trial, area_under_roc, group_folds, select
 
 RNG = np.random.default_rng(0)
 N = 300

@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 from orchestrator import strategies
 from orchestrator.moves import Accept, Ask, GiveUp, Limits, Situation
 from router_training.contract import Attempt, Forecast, Forecasts, Task, UsageError
-from router_training.decision import decide
+from router_training.learning.decision import decide
 
 NAMES = ("a", "b", "c", "d", "e")
 COMPOSED = (

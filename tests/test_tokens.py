@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 
 from router_training.contract import ModelCard
+from router_training.learning.tokens import TokenModel, fit_tokens
 from router_training.outcomes import OutcomeTable
-from router_training.tokens import TokenModel, fit_tokens
 
 MODELS = ("large", "small")
 

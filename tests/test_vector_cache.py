@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from router_training.contract import DataError
-from router_training.vector_cache import VectorCache, cache_root
+from router_training.encoding.vector_cache import VectorCache, cache_root
 
 
 class Counting:

@@ -1,8 +1,8 @@
 import math
 
-from router_training.bootstrap import Interval
-from router_training.controls import Point
-from router_training.verdict import verdict
+from router_training.judging.bootstrap import Interval
+from router_training.judging.controls import Point
+from router_training.judging.verdict import verdict
 
 BEST = Point("big", 0.01, 0.8, 1.0)
 WIN, LOSS, TIE = Interval(0.02, 0.01, 0.03), Interval(-0.02, -0.03, -0.01), Interval(0.02, -0.01, 0.05)

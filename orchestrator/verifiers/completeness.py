@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from router_training import answer_checks as checks
+from router_training.answers import answer_checks as checks
 from router_training.contract import Attempt, Evidence, Forecast, Task
 
 

@@ -34,7 +34,7 @@ def test_vector_alone(benchmark, policy):
 def test_vector_by_sentence_transformers(benchmark):
     from sentence_transformers import SentenceTransformer
 
-    from router_training.encoder_source import find_source
+    from router_training.encoding.encoder_source import find_source
 
     model = SentenceTransformer(find_source("all-MiniLM-L6-v2").location, device="cpu")
     benchmark(model.encode, [PROMPT], show_progress_bar=False)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from router_training.contract import DataError, FloatArray
-from router_training.curves import Choices, Hull, chosen
+from router_training.judging.curves import Choices, Hull, chosen
 from router_training.outcomes import OutcomeTable
 
 

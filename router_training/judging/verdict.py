@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from router_training.bootstrap import Interval
-from router_training.controls import Point
+from router_training.judging.bootstrap import Interval
+from router_training.judging.controls import Point
 
 
 def verdict(

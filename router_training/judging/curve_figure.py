@@ -13,9 +13,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from matplotlib.transforms import Bbox
 
 from router_training.contract import FloatArray
-from router_training.curves import Hull
-from router_training.evaluation_result import Evaluation
-from router_training.label_layout import Box, leader, place_labels
+from router_training.judging.curves import Hull
+from router_training.judging.evaluation_result import Evaluation
+from router_training.judging.label_layout import Box, leader, place_labels
 
 PER = 1000.0  # costs are shown for so many tasks
 NARROW = 3.0  # a smaller range of costs needs no log axis

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_training.contract import Catalogue, DataError, ModelCard
-from router_training.encoder_source import file_sha256
+from router_training.encoding.encoder_source import file_sha256
 
 FORMAT = 1
 MANIFEST_FILE, ARRAYS_FILE = "manifest.json", "arrays.npz"

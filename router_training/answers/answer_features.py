@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from router_training import answer_checks as checks
+from router_training.answers import answer_checks as checks
 from router_training.contract import Vectors
 
 MOST_CHARS = 8000

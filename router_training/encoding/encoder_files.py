@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from router_training.contract import DataError
-from router_training.encoder_source import file_sha256
+from router_training.encoding.encoder_source import file_sha256
 
 MODEL_FILE, TOKENIZER_FILE, SETTINGS_FILE = "model.onnx", "tokenizer.json", "encoder.json"
 REMEDY = "train the policy again, or clear the cache folder and load the encoder anew"

@@ -12,9 +12,9 @@ from router_training import success_models
 from router_training.calibration import Calibration
 from router_training.contract import Catalogue, FloatArray, Forecasts, SuccessModel, Vectors
 from router_training.features import surface_features
-from router_training.inputs import InputScale
-from router_training.novelty import Novelty
-from router_training.tokens import TokenModel
+from router_training.learning.inputs import InputScale
+from router_training.learning.novelty import Novelty
+from router_training.learning.tokens import TokenModel
 
 Arrays = dict[str, NDArray[np.generic]]
 

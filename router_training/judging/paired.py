@@ -7,10 +7,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from router_training.bootstrap import resampled_means
 from router_training.contract import FloatArray
-from router_training.controls import Grid
-from router_training.curves import Choices, aiq, best_constant, chosen, router_hull, share_of, upper_hull
+from router_training.judging.bootstrap import resampled_means
+from router_training.judging.controls import Grid
+from router_training.judging.curves import (
+    Choices,
+    aiq,
+    best_constant,
+    chosen,
+    router_hull,
+    share_of,
+    upper_hull,
+)
 
 
 class Statistics(NamedTuple):

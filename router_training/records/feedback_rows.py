@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from router_training.contract import Attempt, Outcome, RequestRecord
-from router_training.traces import is_escalated, is_failed
+from router_training.records.traces import is_escalated, is_failed
 
 _NUMBERS = {
     "quality": pa.float64(),

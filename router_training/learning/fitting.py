@@ -18,12 +18,12 @@ from router_training.calibration import (
 )
 from router_training.catalogue import usd_per_call
 from router_training.contract import Catalogue, FloatArray, Vectors
+from router_training.encoding.vector_cache import Progress
 from router_training.features import surface_features
-from router_training.inputs import InputScale
-from router_training.learned import Learned, character_counts
-from router_training.novelty import Novelty
-from router_training.outcomes import OutcomeTable
-from router_training.selection import (
+from router_training.learning.inputs import InputScale
+from router_training.learning.learned import Learned, character_counts
+from router_training.learning.novelty import Novelty
+from router_training.learning.selection import (
     CONSTANT,
     Candidate,
     Selection,
@@ -34,8 +34,8 @@ from router_training.selection import (
     per_model,
     select,
 )
-from router_training.tokens import fit_tokens
-from router_training.vector_cache import Progress
+from router_training.learning.tokens import fit_tokens
+from router_training.outcomes import OutcomeTable
 
 LIBRARIES = ("pointsman", "numpy", "scikit-learn", "onnxruntime", "tokenizers")
 

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from router_training.contract import DataError
-from router_training.outcome_files import Rows
+from router_training.tables.outcome_files import Rows
 
 REQUIRED = ("task_id", "prompt", "model", "quality")
 LABEL_SOURCES = ("gold", "human", "verifier", "judge")

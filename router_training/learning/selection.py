@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from router_training import success_models
 from router_training.calibration import cross_calibrated, expected_calibration_error
 from router_training.contract import FloatArray, Forecasts, Vectors
-from router_training.curves import chosen, hull_lift
-from router_training.decision import decide
+from router_training.judging.curves import chosen, hull_lift
+from router_training.learning.decision import decide
 
 CONSTANT = "constant"
 DIALS = np.unique(np.concatenate([np.linspace(0.0, 1.0, 21), 1.0 / (1.0 + np.logspace(-3.0, 1.0, 31))]))

@@ -7,8 +7,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from router_training.bootstrap import Interval
-from router_training.controls import CurvePoint, Point
+from router_training.judging.bootstrap import Interval
+from router_training.judging.controls import CurvePoint, Point
 
 
 @dataclass(frozen=True, slots=True)

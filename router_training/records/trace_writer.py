@@ -8,7 +8,7 @@ from mlflow.entities import AssessmentSource, Feedback, Span, TraceInfo, TraceLo
 from mlflow.tracing.client import TracingClient
 
 from router_training.contract import RequestRecord
-from router_training.traces import (
+from router_training.records.traces import (
     CONFIDENCE,
     PREVIEW_CHARS,
     SpanRecord,

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from router_training.contract import Outcome
-from router_training.near_duplicates import near_duplicate_groups
 from router_training.outcomes import OutcomeTable
+from router_training.tables.near_duplicates import near_duplicate_groups
 
 if TYPE_CHECKING:
     from router_training.policy import Policy

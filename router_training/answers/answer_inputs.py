@@ -9,9 +9,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from router_training.answer_features import answer_features
+from router_training.answers.answer_features import answer_features
 from router_training.contract import FloatArray
-from router_training.estimation import logit
+from router_training.learning.estimation import logit
 
 CHECK_WEIGHT = 0.3
 MOST_DEVIATIONS = 4.0

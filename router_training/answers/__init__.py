@@ -1,0 +1,1 @@
+"""What can be read off an answer: checks, features, final parts."""

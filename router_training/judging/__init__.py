@@ -1,0 +1,1 @@
+"""The parts of an evaluation: curves, controls, bootstrap, verdict, picture."""

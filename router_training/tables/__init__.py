@@ -1,0 +1,1 @@
+"""Outcome tables: files, checks, near-duplicates, and gold joined with feedback."""
