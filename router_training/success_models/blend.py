@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_training.contract import FloatArray, SuccessModel, Vectors
-from router_training.estimation import Options
+from router_training.learning.estimation import Options
 from router_training.success_models import cluster, knn, logistic
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_training.contract import FloatArray, Vectors
-from router_training.estimation import Options, shrunk_means
+from router_training.learning.estimation import Options, shrunk_means
 
 
 class Estimator(Options):

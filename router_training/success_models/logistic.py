@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_training.contract import FloatArray, Vectors
-from router_training.estimation import Options, fit_logistic, is_varied, logit, shrunk_means, sigmoid
+from router_training.learning.estimation import Options, fit_logistic, is_varied, logit, shrunk_means, sigmoid
 
 
 class Estimator(Options):
