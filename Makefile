@@ -14,6 +14,7 @@ install: .venv/installed ## install everything into .venv
 .venv/installed: pyproject.toml .ci/constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "pointsman needs Python 3.11 or newer; set PYTHON=...")'
 	$(PYTHON) -m venv .venv
+	@echo 'Installing into .venv; this takes some minutes, most of them for PyTorch.'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c .ci/constraints.txt torch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c .ci/constraints.txt -e '.[dev]'
 	touch $@

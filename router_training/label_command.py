@@ -99,8 +99,3 @@ def _served(stack: ExitStack, catalogue: Catalogue, gguf: list[str]) -> dict[str
         url = stack.enter_context(served(Path(path)))
         cards |= {name: replace(cards[name], base_url=url) for name in mine}
     return cards
-
-
-app = typer.Typer(no_args_is_help=True, help="Label tasks with models; print a data set's tables.")
-app.command()(label)
-app.command()(datasheet)

@@ -269,9 +269,3 @@ def write_outcomes(outcomes: Iterable[Outcome], path: Path) -> None:
     for name in ("prompt_tokens", "completion_tokens"):
         frame[name] = frame[name].astype("Int64")
     frame.to_parquet(path, index=False, compression="zstd")
-
-
-if __name__ == "__main__":
-    from router_training.label_command import app
-
-    app()

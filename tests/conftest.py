@@ -7,8 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from router_training.contract import Attempt, Decision, Evidence, Forecast, Outcome, RequestRecord
+
+settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy machine")
 
 REQUESTS_START = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

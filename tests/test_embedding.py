@@ -2,7 +2,6 @@ import hashlib
 import shutil
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -48,14 +47,8 @@ def test_a_long_prompt_is_read_at_its_head_and_its_tail(minilm):
     assert plain @ head < 0.99 and plain @ tail < 0.99
 
 
-def test_a_prompt_of_200_kb_takes_no_longer_than_one_that_fills_the_window(minilm):
-    def seconds(text):
-        start = time.perf_counter()
-        minilm.encode([text])
-        return time.perf_counter() - start
-
-    full = min(seconds("word " * 2000) for _ in range(5))
-    assert min(seconds("word " * 40_000) for _ in range(5)) < 3 * full + 0.01
+def test_a_prompt_of_200_kb_is_cut_to_the_window(minilm):
+    assert np.array_equal(minilm.encode(["word " * 40_000]), minilm.encode(["word " * 39_000]))
 
 
 def test_a_saved_encoder_is_the_same_network_bit_for_bit(minilm, tmp_path):

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from router_training import labelling, starter_tasks
 from router_training.contract import DataError, ModelCard, Task
 from router_training.datasheet import datasheet
-from router_training.label_command import app
+from router_training.cli import app
 from router_training.outcomes import load_outcomes
 
 TASKS = [Task(f"What is {n} + 1?", f"sum-{n}", "sum", str(n + 1), "numeric") for n in range(4)]
