@@ -57,11 +57,11 @@ def _per_model(frame: pd.DataFrame) -> str:
                 f"{mean['cost_usd'] * 1000:.4f}",
                 f"{mean['prompt_tokens']:.1f}",
                 f"{mean['completion_tokens']:.1f}",
-                f"{part['latency_s'].median():.1f}",
+                f"{part['latency_s'].median():.2f}",
             ]
         )
     rows.sort(key=lambda row: float(row[2]))
-    head = ["model", "accuracy", "USD per 1,000", "tokens in", "tokens out", "median latency (s), under load"]
+    head = ["model", "accuracy", "USD per 1,000", "tokens in", "tokens out", "median seconds"]
     oracle = frame.pivot_table(index="task_id", columns="model", values="quality").max(axis=1).mean()
     return _table(head, [*rows, ["oracle (the cheapest right model)", f"{oracle:.3f}", *[""] * 4]])
 

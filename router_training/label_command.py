@@ -39,6 +39,14 @@ def label(
     allow_code: Annotated[
         bool, typer.Option("--allow-code", help="Run the Python that models wrote, in a limited process.")
     ] = False,
+    usd_per_hour: Annotated[
+        float | None,
+        typer.Option(
+            "--usd-per-hour",
+            help="Where prices are machine time: write the seconds that a call's price buys, not those measured "
+            "while many calls shared the machine.",
+        ),
+    ] = None,
     regrade: Annotated[
         bool, typer.Option("--regrade", help="Grade the journal again and ask no model.")
     ] = False,
@@ -60,6 +68,8 @@ def label(
             concurrency=concurrency,
             limit=limit,
             allow_code=allow_code,
+            source="starter" if tasks is None else tasks.stem,
+            usd_per_hour=usd_per_hour,
             ask_models=not regrade,
             progress=lambda done, total: bar.update(row, completed=done, total=total),
         )

@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ def label(
     limit: int | None = None,
     allow_code: bool = False,
     source: str | None = None,
+    usd_per_hour: float | None = None,
     ask_models: bool = True,
     progress: Progress | None = None,
 ) -> list[Outcome]:
@@ -40,7 +42,8 @@ def label(
 
     The tasks are asked in chunks, all models per chunk: wherever the run is cut, its table is usable.
     `out_dir/journal.jsonl` keeps the raw answers; cells found there are not asked again. Python answers are
-    only run when `allow_code` is set, and are ungraded otherwise. With `ask_models=False` the journal is graded
+    only run when `allow_code` is set, and are ungraded otherwise. With `usd_per_hour` latencies are those of
+    `as_if_alone`. With `ask_models=False` the journal is graded
     as it is.
     """
     folder = Path(out_dir)
@@ -50,6 +53,8 @@ def label(
     if ask_models:
         ask(chosen, catalogue, journal, concurrency=concurrency, progress=progress)
     outcomes = grade_journal(chosen, catalogue, journal, allow_code=allow_code, source=source)
+    if usd_per_hour is not None:
+        outcomes = [as_if_alone(outcome, usd_per_hour) for outcome in outcomes]
     write_tasks(chosen, folder / "tasks.jsonl")
     write_outcomes(outcomes, folder / "outcomes.parquet")
     return outcomes
@@ -184,6 +189,17 @@ def grade_journal(
                 )
             outcomes.append(_outcome(task, card, row, allow_code, source))
     return outcomes
+
+
+def as_if_alone(outcome: Outcome, usd_per_hour: float) -> Outcome:
+    """Return the outcome with the seconds that its price buys on a machine of `usd_per_hour`.
+
+    For cards whose prices are a machine's time divided by its tokens per second, one request at a time. What was
+    measured while many requests shared the machine says how busy it was, not how long one request takes.
+    """
+    if outcome.cost_usd is None:
+        return replace(outcome, latency_s=None)
+    return replace(outcome, latency_s=round(outcome.cost_usd / usd_per_hour * 3600, 4))
 
 
 def _outcome(task: Task, card: ModelCard, row: Row | None, allow_code: bool, source: str | None) -> Outcome:

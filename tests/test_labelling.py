@@ -9,9 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from router_training import labelling, starter_tasks
-from router_training.contract import DataError, ModelCard, Task
-from router_training.datasheet import datasheet
 from router_training.cli import app
+from router_training.contract import DataError, ModelCard, Outcome, Task
+from router_training.datasheet import datasheet
 from router_training.outcomes import load_outcomes
 
 TASKS = [Task(f"What is {n} + 1?", f"sum-{n}", "sum", str(n + 1), "numeric") for n in range(4)]
@@ -200,3 +200,9 @@ def test_the_starter_datasheet_states_the_figures_of_its_data():
 def test_the_starter_tasks_are_the_ones_that_are_drawn():
     shipped = labelling.read_tasks(Path(__file__).parents[1] / "datasets" / "starter" / "tasks.jsonl")
     assert [row.task for row in starter_tasks.make_tasks()[: len(shipped)]] == shipped
+
+
+def test_seconds_of_a_call_alone_are_what_its_price_buys():
+    outcome = Outcome("t", "2 + 2?", "small", 1.0, cost_usd=0.085 / 3600, latency_s=40.0)
+    assert labelling.as_if_alone(outcome, 0.085).latency_s == 1.0
+    assert labelling.as_if_alone(replace(outcome, cost_usd=None), 0.085).latency_s is None
