@@ -6,7 +6,7 @@ from rich.console import Console
 
 from router_training.evaluation import evaluate_choices
 from router_training.judging.controls import Grid
-from router_training.judging.curve_figure import curve_figure, headline
+from router_training.judging.curve_figure import curve_figure, headline, subtitle
 from router_training.report import (
     draw_curve,
     headline_figures,
@@ -92,7 +92,9 @@ def test_the_picture_shows_all_controls():
 
 
 def test_the_title_claims_only_what_the_interval_bears_out():
-    assert "of its cost" in headline(evaluation(skill=0.95))
+    found = evaluation(skill=0.95)
+    assert "of its cost" in headline(found)
+    assert f"95%: {found.cost_at_best.low:.0%} to {found.cost_at_best.high:.0%};" in subtitle(found)
     assert headline(evaluation(skill=0.0)).startswith(("No evidence", "Routing loses"))
     assert headline(evaluation(skill=0.95, n_boot=0)).startswith("No evidence")
 

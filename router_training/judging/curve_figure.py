@@ -72,6 +72,16 @@ def headline(evaluation: Evaluation) -> str:
     return f"Routing adds {lift.value:+.3f} quality over any mix of models"
 
 
+def subtitle(evaluation: Evaluation) -> str:
+    """Return the line under the title: what the title claims, with its 95% interval, and on how many tasks."""
+    lift, share = evaluation.lift, evaluation.cost_at_best
+    span = "" if math.isnan(lift.low) else f" ({lift.low:+.3f} to {lift.high:+.3f})"
+    text = f"lift over mixes {lift.value:+.3f}{span}, {evaluation.n_tasks:,} held-out tasks"
+    if not share.high < 1.0:
+        return f"95%: {text}" if span else text
+    return f"95%: {share.low:.0%} to {share.high:.0%}; {text}"
+
+
 def _cost_range(evaluation: Evaluation) -> tuple[float, float]:
     usd = [point.usd for point in evaluation.constants] + [point.usd for point in evaluation.curve]
     return min(usd) * PER, max(usd) * PER
@@ -131,10 +141,7 @@ def _dress(axes: Axes, evaluation: Evaluation, low: float, high: float) -> None:
     axes.set_ylabel("quality", fontsize=13)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
-    lift = evaluation.lift
-    span = "" if math.isnan(lift.low) else f" (95%: {lift.low:+.3f} to {lift.high:+.3f})"
-    text = f"lift over mixes {lift.value:+.3f}{span}, {evaluation.n_tasks:,} held-out tasks"
-    axes.set_title(text, fontsize=11.5, loc="left")
+    axes.set_title(subtitle(evaluation), fontsize=10.5, loc="left")
 
 
 def _draw_saving(axes: Axes, evaluation: Evaluation) -> FloatArray:
