@@ -10,6 +10,7 @@ import asyncio
 import os
 import sys
 import time
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -156,9 +157,10 @@ class _OfflineModel(BaseChatModel):
 
     label: str
 
+    @abstractmethod
     def reply(self, prompt: str) -> Reply:
         """Return what the model says to the last message of the conversation."""
-        raise NotImplementedError
+        ...
 
     def pause_s(self, reply: Reply) -> float:
         """Return how long to sleep before answering."""

@@ -24,7 +24,8 @@ from router_training.policy import Policy, fit_policy, load_policy
 from router_training.tables.merging import GOLD_DIGEST, Merged, learned_from, merge_feedback, three_parts
 
 if TYPE_CHECKING:
-    from router_training.tracking import ChampionPolicy, Store
+    from router_training.records.versions import ChampionPolicy
+    from router_training.tracking import Store
 
 
 @dataclass(frozen=True, slots=True)

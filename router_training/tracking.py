@@ -13,7 +13,6 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from router_training.records.local_records import (
     without_password,
 )
 from router_training.records.traces import sample_for_traces, utc
+from router_training.records.versions import ChampionPolicy, TrainingRun
 
 # MLflow reads these when it is imported; one that the user has set stays. Nothing is reported to MLflow's
 # makers; migrations, progress bars and run addresses stay out of our output; an absent server is noticed soon.
@@ -53,24 +53,6 @@ TRACES_PER_WRITE = 100
 PARAMS_PER_WRITE = 100
 _KIND = "pointsman.kind"
 _ROWS = "outcomes.parquet"
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingRun:
-    """A training run and the version under which the registry keeps its policy."""
-
-    run_id: str
-    version: str
-
-
-@dataclass(frozen=True, slots=True)
-class ChampionPolicy:
-    """The policy that serves, as folders on this machine; `answer_model_path` is None where none was logged."""
-
-    path: Path
-    version: str
-    run_id: str
-    answer_model_path: Path | None = None
 
 
 def open_store(uri: str | None = None) -> Store:
@@ -289,15 +271,14 @@ def _open(uri: str, artifacts: str | None) -> Store:
     """Connect, which creates the tables of a new database, and find or make the experiment."""
     client = MlflowClient(uri)
     found = client.get_experiment_by_name(EXPERIMENT)
-    if found is not None:
-        return Store(uri, found.experiment_id, client)
-    try:
-        return Store(uri, client.create_experiment(EXPERIMENT, artifacts), client)
-    except MlflowException as error:
-        made_meanwhile = client.get_experiment_by_name(EXPERIMENT)
-        if made_meanwhile is None:
-            raise error
-        return Store(uri, made_meanwhile.experiment_id, client)
+    if found is None:
+        try:
+            return Store(uri, client.create_experiment(EXPERIMENT, artifacts), client)
+        except MlflowException:
+            found = client.get_experiment_by_name(EXPERIMENT)  # another process may have made it meanwhile
+            if found is None:
+                raise
+    return Store(uri, found.experiment_id, client)
 
 
 def _key(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 from langchain_core.runnables import Runnable, RunnableConfig
@@ -12,8 +13,8 @@ class Step(Runnable[Any, Any]):
 
     name = None
 
-    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any: ...
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         return self.invoke(input, config)
