@@ -1,8 +1,18 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from router_training.learning.selection import CONSTANT, Candidate, Trial, area_under_roc, group_folds, select
+from router_training.learning.selection import (
+    CONSTANT,
+    Candidate,
+    Trial,
+    area_under_roc,
+    group_folds,
+    is_clearly_ahead,
+    select,
+)
 
 RNG = np.random.default_rng(0)
 N = 300
@@ -45,6 +55,14 @@ def test_what_can_be_learnt_beats_the_constant():
 def test_the_constant_stays_where_nothing_can_be_learnt():
     candidates = [LOGISTIC, Candidate("knn", {"k": 5}), Candidate("cluster", {"k": 8})]
     assert select(trial(NOISE), candidates).winner.name == CONSTANT
+
+
+def test_neither_rounding_nor_one_standard_error_unseats_the_constant():
+    ahead = select(trial(LEARNABLE), [LOGISTIC]).scores[1]
+    assert is_clearly_ahead(ahead)
+    assert not is_clearly_ahead(replace(ahead, gain=2e-16, gain_se=0.0))
+    assert not is_clearly_ahead(replace(ahead, gain_se=ahead.gain))
+    assert not is_clearly_ahead(replace(ahead, gain_se=float("nan")))
 
 
 def test_the_constant_is_always_a_candidate_and_comes_first_once():

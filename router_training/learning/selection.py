@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from router_training import success_models
 from router_training.calibration import cross_calibrated, expected_calibration_error
 from router_training.contract import FloatArray, Forecasts, Vectors
-from router_training.judging.curves import chosen, hull_lift
+from router_training.judging.curves import TOLERANCE, chosen, hull_lift
 from router_training.learning.decision import decide
 
 CONSTANT = "constant"
@@ -126,9 +126,14 @@ def select(
         if advance is not None:
             advance(i + 1, len(contenders))
     best = int(np.argmax([score.lift for score in scores]))
-    if not scores[best].gain > scores[best].gain_se:
+    if not is_clearly_ahead(scores[best]):
         best = 0
     return Selection(contenders[best], forecasts[best], tuple(scores))
+
+
+def is_clearly_ahead(score: Score) -> bool:
+    """Tell whether the gain over the constant is more than its standard error, and more than rounding."""
+    return score.gain > score.gain_se + TOLERANCE
 
 
 def _out_of_fold(trial: Trial, candidate: Candidate) -> FloatArray:
