@@ -154,14 +154,20 @@ def _part(progress: Progress | None, name: str) -> Progress | None:
 
 
 def shuffle_labels(table: OutcomeTable, seed: int) -> OutcomeTable:
-    """Return the table with whole rows of quality dealt to other tasks; prompts, tokens and costs stay."""
+    """Return the table with whole rows of quality dealt to other tasks; prompts, tokens and costs stay.
+
+    In a sparse grid the tasks that a model has grades on share them out among themselves, so that the twin has as
+    many to learn from.
+    """
     order = np.random.default_rng(seed).permutation(len(table))
-    task = dict(zip(table.task_ids, order, strict=True))
+    dealt = table.quality.copy()
+    for j in range(len(table.models)):
+        graded = np.isfinite(dealt[:, j])
+        dealt[graded, j] = table.quality[order[graded[order]], j]
+    task = {name: i for i, name in enumerate(table.task_ids)}
     model = {name: j for j, name in enumerate(table.models)}
     frame = table.frame.copy()
-    frame["quality"] = table.quality[
-        [task[one] for one in frame["task_id"]], [model[one] for one in frame["model"]]
-    ]
+    frame["quality"] = dealt[[task[one] for one in frame["task_id"]], [model[one] for one in frame["model"]]]
     return OutcomeTable.from_frame(frame, origin="the shuffled twin")
 
 
