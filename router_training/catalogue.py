@@ -66,6 +66,7 @@ KEYS = {
     "roles": _TEXTS,
 }
 REQUIRED = ("usd_per_mtok_in", "usd_per_mtok_out")
+USUAL_COMPLETION_TOKENS = 200.0  # of a model whose tokens were never counted
 
 
 def load_catalogue(path: str | Path) -> dict[str, ModelCard]:
@@ -127,8 +128,8 @@ def _frozen(key: str, value: Any) -> Any:
 def catalogue_from_outcomes(table: OutcomeTable) -> dict[str, ModelCard]:
     """Fit each model's prices to its costs: the non-negative prices nearest in least squares.
 
-    Where the table counts no tokens, a call is priced as one completion token: `usd_per_mtok_out` is then
-    the mean cost in USD of a million calls, and `usd_per_mtok_in` is 0.
+    Where the table does not count a model's tokens, its completions are priced so that one of the usual length
+    (`USUAL_COMPLETION_TOKENS`, which forecasts then assume) costs what a call cost on average; reading is free.
 
     Raises:
         DataError: if a model has no cost.
@@ -140,6 +141,7 @@ def _fitted_card(table: OutcomeTable, j: int) -> ModelCard:
     name = table.models[j]
     usd = table.cost_usd[:, j]
     tokens = np.column_stack([table.prompt_tokens[:, j], table.completion_tokens[:, j]])
+    tokens[:, np.isnan(tokens).all(axis=0)] = 0.0  # what was never counted explains no cost
     if not np.isfinite(usd).any():
         raise DataError(
             f"{table.origin}: model {name!r} has no cost_usd, so its price is unknown; "
@@ -147,7 +149,7 @@ def _fitted_card(table: OutcomeTable, j: int) -> ModelCard:
         )
     usable = np.isfinite(usd) & np.isfinite(tokens).all(axis=1) & (tokens.sum(axis=1) > 0)
     if not usable.any():
-        return ModelCard(name, 0.0, _rounded(float(np.nanmean(usd)) * 1e6))
+        return ModelCard(name, 0.0, _rounded(float(np.nanmean(usd)) * 1e6 / USUAL_COMPLETION_TOKENS))
     prices, _ = nnls(tokens[usable], usd[usable] * 1e6)
     return ModelCard(name, _rounded(float(prices[0])), _rounded(float(prices[1])))
 

@@ -175,7 +175,6 @@ def fit_policy(
             vectors,
             cards,
             CANDIDATES if candidates is None else candidates,
-            per_call=catalogue is None,
             seed=seed,
             progress=progress,
         )

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from router_training.catalogue import (
+    USUAL_COMPLETION_TOKENS,
     catalogue_from_outcomes,
     load_catalogue,
     price_digest,
@@ -81,9 +82,14 @@ def test_prices_are_recovered_from_costs_and_tokens():
     assert (card.usd_per_mtok_in, card.usd_per_mtok_out) == (2.0, 8.0)
 
 
-def test_without_tokens_a_call_is_priced_as_one_completion_token():
+def test_without_tokens_a_completion_of_the_usual_length_costs_what_a_call_did():
     card = catalogue_from_outcomes(table(cost_usd=[0.01, 0.03]))["m"]
-    assert card.usd(prompt_tokens=500, completion_tokens=1) == pytest.approx(0.02)
+    assert card.usd(500, USUAL_COMPLETION_TOKENS) == pytest.approx(0.02)
+
+
+def test_where_only_completions_are_counted_they_carry_the_cost():
+    card = catalogue_from_outcomes(table(completion_tokens=[10, 30], cost_usd=[0.01, 0.03]))["m"]
+    assert (card.usd_per_mtok_in, card.usd_per_mtok_out) == (0.0, 1000.0)
 
 
 def test_without_costs_the_price_is_unknown():

@@ -46,7 +46,6 @@ def fit_learned(
     catalogue: Catalogue,
     candidates: Sequence[Candidate],
     *,
-    per_call: bool,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> tuple[Learned, dict[str, Any]]:
@@ -57,7 +56,6 @@ def fit_learned(
         vectors: the encoder's vectors of `table.prompts`.
         catalogue: the models to choose from, with the prices that candidates are compared at.
         candidates: success models to try beside the constant.
-        per_call: see `fit_tokens`.
         seed: of what is sampled.
         progress: told of each finished candidate.
     """
@@ -65,10 +63,10 @@ def fit_learned(
     features = surface_features(table.prompts)
     scale = InputScale.of(features)
     inputs = scale.inputs(vectors, features)
-    trial = _trial(table, models, inputs, catalogue, per_call)
+    trial = _trial(table, models, inputs, catalogue)
     selection = select(trial, candidates, _advance(progress))
     winner = selection.winner
-    tokens = fit_tokens(table, models, inputs, per_call=per_call)
+    tokens = fit_tokens(table, models, inputs)
     read, written, _ = tokens.forecast(inputs, character_counts(table.prompts))
     learned = Learned(
         models=models,
@@ -122,17 +120,13 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _trial(
-    table: OutcomeTable, models: tuple[str, ...], inputs: Vectors, catalogue: Catalogue, per_call: bool
-) -> Trial:
+def _trial(table: OutcomeTable, models: tuple[str, ...], inputs: Vectors, catalogue: Catalogue) -> Trial:
     columns = [table.models.index(name) for name in models]
     folds = group_folds(table.groups)
     forecast = np.zeros((len(table), len(models)))
     for fold in np.unique(folds):
         held = np.flatnonzero(folds == fold)
-        tokens = fit_tokens(
-            table.take(np.flatnonzero(folds != fold)), models, inputs[folds != fold], per_call=per_call
-        )
+        tokens = fit_tokens(table.take(np.flatnonzero(folds != fold)), models, inputs[folds != fold])
         n_chars = character_counts([table.prompts[i] for i in held])
         read, written, _ = tokens.forecast(inputs[held], n_chars)
         forecast[held] = tokens.usd(read, written, models, catalogue)

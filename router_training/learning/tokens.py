@@ -9,13 +9,13 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from router_training.catalogue import USUAL_COMPLETION_TOKENS
 from router_training.contract import Catalogue, FloatArray, Vectors
 from router_training.outcomes import OutcomeTable
 
 RIDGE = 3.0
 FEWEST_OUTCOMES = 20
 CHARS_PER_TOKEN = 4.0
-USUAL_COMPLETION_TOKENS = 200.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,17 +61,11 @@ class TokenModel:
         return cls(**{field.name: np.asarray(arrays[field.name], dtype=np.float64) for field in fields(cls)})
 
 
-def fit_tokens(
-    table: OutcomeTable, models: tuple[str, ...], inputs: Vectors, *, per_call: bool
-) -> TokenModel:
+def fit_tokens(table: OutcomeTable, models: tuple[str, ...], inputs: Vectors) -> TokenModel:
     """Learn token counts and seconds of `models` from the outcomes of n tasks with inputs (n, d).
 
-    Args:
-        table: outcomes.
-        models: whose tokens to learn.
-        inputs: what the estimators read.
-        per_call: True where prices were fitted to costs; a model without token counts is then priced per call, as one
-            completion token (see `catalogue_from_outcomes`). Otherwise its tokens are guessed from the prompt's length.
+    Where a model's tokens were never counted, it is taken to read CHARS_PER_TOKEN characters per token and to write
+    USUAL_COMPLETION_TOKENS.
     """
     n_chars = np.array([len(prompt) for prompt in table.prompts], dtype=np.float64)
     rows = []
@@ -80,26 +74,20 @@ def fit_tokens(
         read, written, seconds = (
             matrix[:, j] for matrix in (table.prompt_tokens, table.completion_tokens, table.latency_s)
         )
-        unknown = np.isnan(read).all() and np.isnan(written).all() and per_call
-        prompt = np.zeros(2) if unknown else _fit_prompt(n_chars, read)
-        constant = 1.0 if unknown else USUAL_COMPLETION_TOKENS
-        rows.append(
-            (*_fit_completion(inputs, written, constant), prompt, _fit_latency(read, written, seconds))
-        )
+        prompt, latency_s = _fit_prompt(n_chars, read), _fit_latency(read, written, seconds)
+        rows.append((*_fit_completion(inputs, written), prompt, latency_s))
     weights, intercept, factor, most, prompts, latency = (np.array(part) for part in zip(*rows, strict=True))
     return TokenModel(weights, intercept, factor, most, prompts, latency)
 
 
-def _fit_completion(
-    inputs: Vectors, tokens: FloatArray, constant: float
-) -> tuple[FloatArray, float, float, float]:
+def _fit_completion(inputs: Vectors, tokens: FloatArray) -> tuple[FloatArray, float, float, float]:
     """Return (weights, intercept, factor, most): ridge regression on log(1 + tokens)."""
     from sklearn.linear_model import Ridge  # spares serving its import
 
     seen = np.isfinite(tokens)
-    mean = float(tokens[seen].mean()) if seen.any() else constant
+    mean = float(tokens[seen].mean()) if seen.any() else USUAL_COMPLETION_TOKENS
     flat = np.zeros(inputs.shape[1])
-    most = float(tokens[seen].max()) if seen.any() else constant
+    most = float(tokens[seen].max()) if seen.any() else USUAL_COMPLETION_TOKENS
     if seen.sum() < FEWEST_OUTCOMES or np.ptp(tokens[seen]) == 0.0:
         return flat, float(np.log1p(mean)), 1.0, most
     model = Ridge(alpha=RIDGE).fit(inputs[seen].astype(np.float64), np.log1p(tokens[seen]))
