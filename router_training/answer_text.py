@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 
 _FINAL = re.compile(
-    r"(?:^|\n|[.!?]\s|\*\*)[\s\d.)]*(?:so |thus |therefore,? )?(?:the )?(?:final |correct )?answer(?: is)?\s*[:=]+[\s*]*",
+    r"(?:^|\n|[.!?]\s|\*\*)[\s\d.)]{0,40}(?:so |thus |therefore,? )?(?:the )?(?:final |correct )?answer(?: is)?\s*[:=]+[\s*]*",
     re.IGNORECASE,
 )
 _FENCE = re.compile(r"```[a-zA-Z0-9_+-]*[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL)
@@ -25,6 +25,7 @@ _DECIDES = re.compile(
 )
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 _LONG = 60
+_NEAR = 120  # characters before a mention that can negate or state it
 
 
 def final_part(answer: str) -> str:
@@ -69,7 +70,7 @@ def alternatives(reference: str) -> list[str]:
     """Return the accepted answers of a reference: the members of a JSON list, or the text itself."""
     try:
         value = json.loads(reference)
-    except json.JSONDecodeError:
+    except ValueError:
         return [reference]
     return [str(member) for member in value] if isinstance(value, list) else [reference]
 
@@ -85,17 +86,22 @@ def gist(text: str) -> str:
 def mentions(text: str, phrase: str) -> bool:
     """Tell whether `phrase` occurs in `text` as whole words and is not negated there."""
     found = re.finditer(rf"(?<![\w]){re.escape(phrase)}(?![\w])", text)
-    return any(not _NEGATED.search(text[: match.start()]) for match in found)
+    return any(not _NEGATED.search(_before(text, match)) for match in found)
 
 
 def stated(text: str, pattern: re.Pattern[str]) -> str | None:
     """Return the last mention of `pattern` that stands right after "is", "=", ":" and the like."""
-    found = [match for match in _affirmed(text, pattern) if _DECIDES.search(text[: match.start()])]
+    found = [match for match in _affirmed(text, pattern) if _DECIDES.search(_before(text, match))]
     return found[-1].group() if found else None
 
 
 def _affirmed(text: str, pattern: re.Pattern[str]) -> list[re.Match[str]]:
-    return [match for match in pattern.finditer(text) if not _NEGATED.search(text[: match.start()])]
+    return [match for match in pattern.finditer(text) if not _NEGATED.search(_before(text, match))]
+
+
+def _before(text: str, match: re.Match[str]) -> str:
+    """Return what stands just before a mention: a bounded stretch, or a long answer would take minutes."""
+    return text[max(0, match.start() - _NEAR) : match.start()]
 
 
 def decisive(text: str, pattern: re.Pattern[str]) -> str | None:

@@ -9,6 +9,10 @@ LOOP = "the cat sat on the mat and " * 12
 ESSAY = "A cache keeps what was asked for lately close at hand. " + " ".join(f"word{i}" for i in range(60))
 
 
+def test_an_open_fence_before_much_white_space_takes_no_time():
+    assert not checks.holds_json("```" + " " * 200_000)
+
+
 @pytest.mark.parametrize("text", ["", "  \n\t"])
 def test_nothing_visible_is_empty(text):
     assert checks.is_empty(text) and not checks.is_empty("0")

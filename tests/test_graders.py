@@ -266,6 +266,27 @@ def test_code_writes_no_files(tmp_path):
     assert not path.exists() or path.read_text() == ""
 
 
+@pytest.mark.parametrize(
+    ("name", "loop", "reference"),
+    [
+        ("numeric", "1 a ", "3"),
+        ("numeric", ". ", "3"),
+        ("calendar_date", "2020-01-01 ", "2021-01-01"),
+        ("time_of_day", "10:00 ", "11:00"),
+        ("exact_normalised", "or b ", "a"),
+        ("email_set", "a", '["a@b.org"]'),
+        ("python_tests", "def f(:\n", TESTS),
+    ],
+)
+def test_an_answer_that_loops_for_40_kb_is_graded_like_any_other(name, loop, reference):
+    """Without bounds on what is looked at, most of these would take minutes."""
+    assert graders.load(name)(loop * (40_000 // len(loop)), reference) == 0.0
+
+
+def test_a_number_too_long_for_python_is_a_wrong_answer():
+    assert graders.load("json_schema")('{"age": ' + "1" * 5000 + "}", PERSON) == 0.0
+
+
 def test_an_answer_without_code_scores_zero():
     assert graders.load("python_tests")("I cannot do that.", TESTS) == 0.0
 

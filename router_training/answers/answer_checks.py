@@ -11,7 +11,7 @@ import re
 import threading
 import warnings
 
-FENCED = re.compile(r"```[ \t]*([\w+-]*)[ \t]*\n(.*?)(?:```|\Z)", re.DOTALL)
+FENCED = re.compile(r"```[ \t]*+([\w+-]*+)[ \t]*+\n(.*?)(?:```|\Z)", re.DOTALL)
 REFUSAL = re.compile(
     r"\b(?:i(?:['’]m| am) (?:sorry|unable|not able)|i (?:can['’]?t|cannot|can not|won['’]t|am not able to) "
     r"(?:assist|help|provide|fulfil|answer|comply|do (?:that|this)|determine|access)|as an ai\b)",

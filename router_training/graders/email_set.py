@@ -6,7 +6,7 @@ import re
 
 from router_training.answer_text import alternatives, final_part, plain
 
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]+(?:\.[\w-]+)+")
 
 
 def grade(answer: str, reference: str) -> float | None:

@@ -36,7 +36,7 @@ def _first_object(answer: str) -> dict[str, Any] | None:
         for brace in re.finditer(r"\{", text):
             try:
                 value, _ = decoder.raw_decode(text, brace.start())
-            except (json.JSONDecodeError, RecursionError):
+            except (ValueError, RecursionError):
                 continue
             if isinstance(value, dict):
                 return value

@@ -19,6 +19,7 @@ from router_training.answer_text import fenced_blocks, final_part
 
 _SECONDS = 5
 _WALL_SECONDS = 60
+_MOST_LINES = 400
 _RUNNER = """
 import io, json, resource, socket, sys
 job = json.loads(sys.stdin.read())
@@ -58,7 +59,7 @@ def extract_code(answer: str) -> str | None:
 
 
 def _longest_that_parses(text: str) -> str | None:
-    lines = text.splitlines()
+    lines = text.splitlines()[:_MOST_LINES]
     starts = [
         i for i, line in enumerate(lines) if re.match(r"(def|import|from|class|@|\w+ *= *lambda)\b", line)
     ]
