@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from router_training.cli import Models, Router, Seed, app as training
+from router_training.cli import Router, Seed, app as training
 from router_training.contract import PointsmanError, UsageError
 
 app = typer.Typer(
@@ -20,6 +20,9 @@ app = typer.Typer(
 app.add_typer(training)
 
 Prompt = Annotated[str, typer.Argument(help="The prompt; - reads it from standard input.")]
+Models = Annotated[
+    Path | None, typer.Option("--models", help="Model cards with prices. Default: the router's own.")
+]
 Dial = Annotated[float, typer.Option("--dial", help="From 0 (cheap) to 1 (right).")]
 Strategy = Annotated[
     str,
@@ -44,8 +47,9 @@ def route(
     from router_training.catalogue import load_catalogue
     from router_training.serving import open_router  # spares onnxruntime
 
+    text = read_prompt(prompt)
     opened = open_router(router, None if models is None else load_catalogue(models))
-    forecasts = opened.policy.forecast([read_prompt(prompt)])
+    forecasts = opened.policy.forecast([text])
     chosen = opened.policy.models[int(opened.policy.decide(forecasts, dial)[0])]
     decision_page(Console(), forecasts.row(0), chosen, dial, opened.policy.usd_scale, opened.origin, as_json)
 
@@ -77,6 +81,7 @@ def ask(
     from router_training.outcomes import load_outcomes
     from router_training.serving import open_router
 
+    text = read_prompt(prompt)
     opened = open_router(router, None if models is None else load_catalogue(models))
     graph = build_graph(
         opened.policy,
@@ -85,7 +90,7 @@ def ask(
         verifier=standard(opened.answer_model),
         dial=dial,
     )
-    answer = graph.invoke({"input": read_prompt(prompt), "max_usd": max_usd, "deadline_s": deadline_s})
+    answer = graph.invoke({"input": text, "max_usd": max_usd, "deadline_s": deadline_s})
     answer_page(Console(), answer, as_json)
     if answer["error"] is not None:
         raise typer.Exit(1)

@@ -22,7 +22,7 @@ Models = Annotated[
     Path | None,
     typer.Option("--models", help="Model cards with prices. Default: models.toml beside DATA, if there."),
 ]
-Seed = Annotated[int, typer.Option("--seed", help="Decides the split and everything random.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Decides the split and everything random.")]
 Router = Annotated[
     Path | None, typer.Option("--router", help="A trained router's folder. Default: the champion in MLflow.")
 ]
@@ -121,7 +121,7 @@ def retrain(
     data: Data,
     models: Models = None,
     seed: Annotated[
-        int | None, typer.Option("--seed", help="Decides the split. Default: the champion's own.")
+        int | None, typer.Option("--seed", min=0, help="Decides the split. Default: the champion's own.")
     ] = None,
 ) -> None:
     """Train a challenger from gold outcomes and logged feedback; promote it only if it wins on gold data.

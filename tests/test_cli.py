@@ -148,6 +148,17 @@ def test_a_dial_outside_its_range_is_refused(run, router, dial):
     assert code == 2 and err.startswith("pointsman: ") and "dial" in err
 
 
+@pytest.mark.parametrize("words", [["train", "nowhere.csv"], ["retrain", "nowhere.csv"], ["demo"]])
+def test_a_negative_seed_is_refused(run, words):
+    code, out, err = run(*words, "--seed=-1")
+    assert code == 2 and "--seed" in err and "Traceback" not in out + err
+
+
+def test_a_blank_prompt_is_refused_before_anything_is_opened(run):
+    code, _, err = run("ask", " ", "--router", "nowhere")
+    assert code == 2 and "the prompt is" in err
+
+
 def test_an_unknown_strategy_lists_the_known_ones(run, outcomes, router):
     code, _, err = run("ask", "hello", "--router", router, "--recorded", outcomes, "--strategy", "nope")
     assert code == 2 and "cascade" in err
