@@ -1,4 +1,7 @@
 import json
+import os
+import select
+import sys
 
 import pytest
 
@@ -285,6 +288,24 @@ def test_an_answer_that_loops_for_40_kb_is_graded_like_any_other(name, loop, ref
 
 def test_a_number_too_long_for_python_is_a_wrong_answer():
     assert graders.load("json_schema")('{"age": ' + "1" * 5000 + "}", PERSON) == 0.0
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root may start what it likes")
+def test_code_starts_no_processes():
+    body = "import os\n    os.fork()\n    return a + b"
+    assert graders.load("python_tests")(f"def add(a, b):\n    {body}\n", TESTS) == 0.0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no processes are forked there")
+def test_what_code_leaves_running_ends_with_it(tmp_path):
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    body = f"import os, time\n    out = open({str(path)!r}, 'w')\n    if not os.fork():\n        time.sleep(600)\n"
+    graders.load("python_tests")(f"def add(a, b):\n    {body}    return a + b\n", TESTS)
+    ended = select.select([reader], [], [], 10)[0]
+    assert ended and os.read(reader, 1) == b"", "all that held the other end are gone"
+    os.close(reader)
 
 
 def test_an_answer_without_code_scores_zero():

@@ -1,18 +1,21 @@
 """Python code that must pass tests, run in a process of its own. Reference: {"tests": ["f(1) == 2", ...]}.
 
 The process is isolated (`python -I`), without network where the system allows it, and limited in time, memory,
-files and processes. That keeps accidents away; it is no wall against malice: grade code of models, not of enemies.
+files and processes (the latter not for root). Where it cannot be run so, nothing is graded. That keeps accidents away; it is no wall against malice: grade code of models, not of enemies.
 """
 
 from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from functools import cache
 
 from router_training.answer_text import fenced_blocks, final_part
@@ -24,7 +27,7 @@ _RUNNER = """
 import io, json, resource, socket, sys
 job = json.loads(sys.stdin.read())
 for limit, value in ((resource.RLIMIT_CPU, job["seconds"]), (resource.RLIMIT_AS, 512 << 20),
-                     (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_CORE, 0)):
+                     (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_NPROC, 0)):
     resource.setrlimit(limit, (value, value))
 def refuse(*args, **kwargs):
     raise OSError("no network here")
@@ -39,12 +42,17 @@ if all(eval(test, space) for test in job["tests"]):
 
 
 def grade(answer: str, reference: str) -> float | None:
-    """Return 1 if the code in the answer passes all tests, 0 if not, None for a broken reference."""
+    """Return 1 if the code in the answer passes all tests, 0 if not.
+
+    None for a broken reference, or where this system cannot run code in a limited process.
+    """
     try:
         tests = [str(test) for test in json.loads(reference)["tests"]]
     except (ValueError, KeyError, TypeError):
         return None
     code = extract_code(answer)
+    if code is not None and not _can_run():
+        return None
     return float(code is not None and _passes(code, tests))
 
 
@@ -84,21 +92,41 @@ def _prefix() -> tuple[str, ...]:
     return command if probe.returncode == 0 else ()
 
 
+@cache
+def _can_run() -> bool:
+    """Tell whether code without a fault passes here: the limits are not known to every system."""
+    return hasattr(os, "killpg") and _passes("pass", ["True"])
+
+
 def _passes(code: str, tests: list[str]) -> bool:
     word = secrets.token_hex(16)
     job = json.dumps({"code": code, "tests": tests, "word": word, "seconds": _SECONDS})
     command = [*_prefix(), sys.executable, "-I", "-c", _RUNNER]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={},
+        cwd="/",
+        start_new_session=True,
+    ) as process:
+        return _output(process, job.encode()) == word.encode()
+
+
+def _output(process: subprocess.Popen[bytes], job: bytes) -> bytes:
+    """Hand the job over, wait, end what the process left running, and return what it wrote."""
     try:
-        done = subprocess.run(
-            command,
-            input=job,
-            capture_output=True,
-            text=True,
-            timeout=_WALL_SECONDS,
-            env={},
-            cwd="/",
-            check=False,
-        )
+        with suppress(BrokenPipeError), process.stdin as pipe:  # type: ignore[union-attr]
+            pipe.write(job)
+        process.wait(_WALL_SECONDS)
     except subprocess.TimeoutExpired:
-        return False
-    return done.stdout == word
+        return b""
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    out = process.stdout.fileno()  # type: ignore[union-attr]
+    os.set_blocking(out, False)
+    with suppress(BlockingIOError):
+        return os.read(out, len(job))
+    return b""
