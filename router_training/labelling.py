@@ -153,7 +153,7 @@ def read_journal(journal: Path) -> dict[tuple[str, str], Row]:
     """
     cells: dict[tuple[str, str], Row] = {}
     if journal.exists():
-        for line in journal.read_text(encoding="utf-8").splitlines():
+        for line in journal.read_text(encoding="utf-8").split("\n"):  # not at the line ends inside an answer
             try:
                 row = json.loads(line)
             except json.JSONDecodeError:
@@ -261,7 +261,7 @@ def read_tasks(path: Path | str) -> list[Task]:
     names = {"task_id", "task_type", "prompt", "reference", "grader"}
     tasks = []
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = Path(path).read_text(encoding="utf-8").rstrip("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(
             f"{path}: cannot be read as UTF-8 text ({error}); give a JSONL file of tasks"

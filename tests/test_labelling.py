@@ -101,6 +101,15 @@ def test_a_second_run_asks_nothing_and_a_cut_run_asks_the_rest(tmp_path, cards, 
     assert len(server.asked) == 8
 
 
+def test_line_ends_of_other_alphabets_stay_inside_prompts_and_answers(tmp_path):
+    prompt = "one\u2028two\x85three"
+    labelling.write_tasks([Task(prompt, "a")], tmp_path / "tasks.jsonl")
+    assert [task.prompt for task in labelling.read_tasks(tmp_path / "tasks.jsonl")] == [prompt]
+    row = {"task_id": "a", "model": "m", "prompt": prompt, "response": prompt}
+    (tmp_path / "journal.jsonl").write_text(json.dumps(row, ensure_ascii=False) + "\n", encoding="utf-8")
+    assert labelling.read_journal(tmp_path / "journal.jsonl") == {("a", "m"): row}
+
+
 def test_a_refusal_is_missing_and_is_asked_again(tmp_path, cards, server):
     broken = {"broken": replace(cards["right"], name="broken")}
     (outcome,) = labelling.label(TASKS[:1], broken, tmp_path)
