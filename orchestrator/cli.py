@@ -98,9 +98,9 @@ def ask(
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option("--out", help="Folder for the router and its picture.")] = Path(
-        "runs/demo"
-    ),
+    out: Annotated[
+        Path, typer.Option("--out", file_okay=False, help="Folder for the router and its picture.")
+    ] = Path("runs/demo"),
     data: Annotated[
         Path, typer.Option("--data", help="Outcomes with responses; models.toml lies beside them.")
     ] = Path("datasets/starter/outcomes.parquet"),

@@ -43,7 +43,8 @@ def train(
     data: Data,
     models: Models = None,
     out: Annotated[
-        Path, typer.Option("--out", help="Folder for the router, its evaluation and the picture.")
+        Path,
+        typer.Option("--out", file_okay=False, help="Folder for the router, its evaluation and the picture."),
     ] = Path("runs/router"),
     encoder: Annotated[
         str, typer.Option("--encoder", help="A sentence-transformers model: name or path.")
@@ -89,9 +90,9 @@ def evaluate(
     data: Data,
     router: Router = None,
     models: Models = None,
-    out: Annotated[Path, typer.Option("--out", help="Folder for evaluation.json and curve.png.")] = Path(
-        "runs/evaluation"
-    ),
+    out: Annotated[
+        Path, typer.Option("--out", file_okay=False, help="Folder for evaluation.json and curve.png.")
+    ] = Path("runs/evaluation"),
     resamples: Annotated[int, typer.Option("--resamples", min=100, help="Of the bootstrap.")] = 1000,
 ) -> None:
     """Judge a router on outcomes it was not trained on, beside constants, mixes, a shuffled twin and the oracle.

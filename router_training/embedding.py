@@ -185,8 +185,9 @@ def _export(source: EncoderSource, precision: str, folder: Path) -> None:
             settings = _write_graph(model.eval(), source.name, precision, folder)
             reference = model.encode(list(PROBES), normalize_embeddings=True, show_progress_bar=False)
         except Exception as error:
+            reason = str(error).partition("\n")[0]
             raise DataError(
-                f"cannot export the encoder {source.name!r} ({type(error).__name__}: {error}); give the name of a"
+                f"cannot export the encoder {source.name!r} ({type(error).__name__}: {reason}); give the name of a"
                 " text model that sentence-transformers can load here, or the path of its folder"
             ) from error
         finally:

@@ -154,6 +154,13 @@ def test_a_negative_seed_is_refused(run, words):
     assert code == 2 and "--seed" in err and "Traceback" not in out + err
 
 
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_an_output_folder_that_is_a_file_is_refused_before_any_work(run, tmp_path, command):
+    (tmp_path / "taken").write_text("a file")
+    code, _, err = run(command, "nowhere.csv", "--out", tmp_path / "taken")
+    assert code == 2 and "--out" in err and "is a file" in err
+
+
 def test_a_blank_prompt_is_refused_before_anything_is_opened(run):
     code, _, err = run("ask", " ", "--router", "nowhere")
     assert code == 2 and "the prompt is" in err
