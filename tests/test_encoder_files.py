@@ -27,6 +27,11 @@ def test_settings_survive_the_disk_and_a_copy(folder, tmp_path):
     assert read_settings(folder)[0] == SETTINGS
 
 
+def test_a_copy_onto_itself_changes_nothing(folder):
+    copy_files(folder, folder / "." / "")
+    assert read_settings(folder)[0] == SETTINGS
+
+
 @pytest.mark.parametrize("name", [MODEL_FILE, TOKENIZER_FILE])
 def test_a_file_that_changed_after_the_export_is_noticed(folder, name):
     (folder / name).write_bytes(b"another")

@@ -58,6 +58,8 @@ def copy_files(source: Path, target: Path) -> None:
     """Copy an exported encoder to the folder `target`, which is made when it does not exist."""
     try:
         target.mkdir(parents=True, exist_ok=True)
+        if target.samefile(source):
+            return
         for name in (MODEL_FILE, TOKENIZER_FILE, SETTINGS_FILE):
             shutil.copyfile(source / name, target / name)
     except OSError as error:
