@@ -201,6 +201,8 @@ BAD_JSONL = {
         "line 1: prompt holds half a character",
     ),
     "not JSON": ('{"task_id": 1\n', "line 1: not JSON"),
+    "a number too long": ('{"task_id": ' + "1" * 5000 + "}\n", "line 1: not JSON that can be read"),
+    "lists too deep": ("[" * 100_000 + "\n", "line 1: not JSON that can be read"),
     "not an object": ("\n[1, 2]\n", "line 2: a list, not an object"),
     "no user message": (
         '{"task_id": 1, "messages": [], "model": "m", "quality": 1}\n',

@@ -115,9 +115,9 @@ def _read_jsonl(raw: bytes, origin: str) -> Rows:
             continue
         try:
             record = json.loads(line)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:  # a number may be too long, lists too deep
             raise DataError(
-                f"{origin}, line {number}: not JSON ({error.msg} at column {error.colno}); "
+                f"{origin}, line {number}: not JSON that can be read ({error}); "
                 "write one JSON object per line"
             ) from error
         if not isinstance(record, dict):
