@@ -137,6 +137,8 @@ def messages(card: ModelCard, prompt: str) -> Any:
 
 
 def _reply_fields(reply: Any) -> Row:
+    if not reply.choices:  # some endpoints report a failure so
+        return {"error": f"a reply without an answer: {reply}"[:300]}
     choice, usage = reply.choices[0], reply.usage
     return {
         "response": choice.message.content or "",

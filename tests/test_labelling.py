@@ -27,6 +27,8 @@ class _Server(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         prompt = body["messages"][-1]["content"]
         self.server.asked.append((body["model"], prompt))
+        if body["model"] == "silent":
+            return self._send(200, {"id": "1", "object": "chat.completion", "choices": None})
         if body["model"] == "broken":
             return self._send(400, {"error": {"message": "no such model here"}})
         number = int(prompt.split()[2]) + 1 if prompt.startswith("What") else "def f(x):\n    return x"
@@ -117,6 +119,12 @@ def test_a_refusal_is_missing_and_is_asked_again(tmp_path, cards, server):
     assert "no such model here" in outcome.error
     labelling.label(TASKS[:1], broken, tmp_path)
     assert len(server.asked) == 2
+
+
+def test_a_reply_without_an_answer_is_missing(tmp_path, cards):
+    silent = {"silent": replace(cards["right"], name="silent")}
+    (outcome,) = labelling.label(TASKS[:1], silent, tmp_path)
+    assert outcome.quality is None and "without an answer" in outcome.error
 
 
 def test_code_is_run_only_when_allowed(tmp_path, cards):
