@@ -268,13 +268,20 @@ def read_tasks(path: Path | str) -> list[Task]:
         raise DataError(
             f"{path}: cannot be read as UTF-8 text ({error}); give a JSONL file of tasks"
         ) from error
+    known: set[str] = set()
     for number, line in enumerate(lines, 1):
         try:
             row = json.loads(line)
-            tasks.append(Task(**{name: row[name] for name in names & set(row)}))
-        except (ValueError, TypeError) as error:
+            task = Task(**{name: row[name] for name in names & set(row)})
+            if not isinstance(task.prompt, str) or not task.prompt.strip():
+                raise ValueError("the prompt is blank or no text")
+            if task.task_id in known:
+                raise ValueError(f"another line has task_id {task.task_id!r} as well")
+            known.add(task.task_id)
+            tasks.append(task)
+        except (ValueError, TypeError, RecursionError) as error:
             raise DataError(
-                f"{path}, line {number}: no task ({error}); each line is an object with a prompt"
+                f"{path}, line {number}: no task ({error}); each line is an object with a prompt and a task_id of its own"
             ) from error
     return tasks
 

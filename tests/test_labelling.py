@@ -168,6 +168,22 @@ def test_a_bad_task_file_is_refused_with_its_line(tmp_path):
         labelling.read_tasks(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ('{"task_id": "b", "prompt": 5}', "the prompt is blank or no text"),
+        ('{"task_id": "b", "prompt": " "}', "the prompt is blank or no text"),
+        ('{"task_id": "a", "prompt": "q"}', "another line has task_id 'a' as well"),
+        ("7", "no task"),
+    ],
+)
+def test_tasks_that_could_not_be_told_apart_or_asked_are_refused(tmp_path, line, reason):
+    path = tmp_path / "tasks.jsonl"
+    path.write_text('{"task_id": "a", "prompt": "p"}\n' + line + "\n")
+    with pytest.raises(DataError, match=f"line 2.*{reason}"):
+        labelling.read_tasks(path)
+
+
 def test_the_command_labels_tasks_and_prints_the_tables(tmp_path, cards):
     models = tmp_path / "models.toml"
     url = cards["right"].base_url
