@@ -67,15 +67,17 @@ def _per_model(frame: pd.DataFrame) -> str:
 
 
 def _per_family(frame: pd.DataFrame, graders: Mapping[str, set[str]]) -> str:
+    import pandas as pd
+
     grid = frame.pivot_table(index="task_type", columns="model", values="quality")
-    grid = grid[list(frame.groupby("model")["cost_usd"].mean().sort_values().index)]
+    grid = grid.reindex(columns=list(frame.groupby("model")["cost_usd"].mean().sort_values().index))
     counts = frame.groupby("task_type")["task_id"].nunique()
     rows = [
         [
             str(family),
             ", ".join(sorted(graders[str(family)])),
             str(counts[family]),
-            *(f"{value:.2f}" for value in row),
+            *("" if pd.isna(value) else f"{value:.2f}" for value in row),
         ]
         for family, row in zip(grid.index, grid.to_numpy(), strict=True)
     ]

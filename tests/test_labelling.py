@@ -225,6 +225,12 @@ def test_tables_without_outcomes_are_refused(tmp_path):
         datasheet(tmp_path)
 
 
+def test_a_model_without_a_grade_has_an_empty_column(tmp_path, cards):
+    broken = replace(cards["right"], name="broken")
+    labelling.label(TASKS, {"right": cards["right"], "broken": broken}, tmp_path)
+    assert "| sum | numeric | 4 | 1.00 |  |" in datasheet(tmp_path)
+
+
 def test_the_starter_datasheet_states_the_figures_of_its_data():
     folder = Path(__file__).parents[1] / "datasets" / "starter"
     assert datasheet(folder) in (folder / "README.md").read_text()
