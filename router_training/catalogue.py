@@ -56,6 +56,7 @@ KEYS = {
     "usd_per_mtok_out": _PRICE,
     "context_tokens": _COUNT,
     "capabilities": _TEXTS,
+    "languages": KeyRule(_is_texts, 'a list of language codes such as ["en", "de"]'),
     "provider": _TEXT,
     "model": _TEXT,
     "base_url": _TEXT,
@@ -120,7 +121,7 @@ def _card(origin: str, name: str, table: Any) -> ModelCard:
 
 
 def _frozen(key: str, value: Any) -> Any:
-    if key == "capabilities":
+    if key in ("capabilities", "languages"):
         return frozenset(value)
     return tuple(value) if key == "roles" else value
 

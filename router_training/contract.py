@@ -54,6 +54,7 @@ class ModelCard:
 
     `model` is what the endpoint calls it (default: `name`); `api_key_env` names the environment variable
     that holds the key. `provider` is a LangChain provider name ("openai" covers every OpenAI-compatible server).
+    `languages` are codes such as "de"; empty means every language.
     """
 
     name: str
@@ -61,6 +62,7 @@ class ModelCard:
     usd_per_mtok_out: float
     context_tokens: int = 8192
     capabilities: frozenset[str] = frozenset({"text"})
+    languages: frozenset[str] = frozenset()
     provider: str = "openai"
     model: str = ""
     base_url: str | None = None

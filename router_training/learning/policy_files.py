@@ -67,8 +67,9 @@ def read_folder(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, NDArra
 
 def cards_to_rows(catalogue: Catalogue) -> list[dict[str, Any]]:
     """Return model cards as plain rows."""
+    lists = ("capabilities", "languages")
     return [
-        {**asdict(card), "capabilities": sorted(card.capabilities), "roles": list(card.roles)}
+        {**asdict(card), **{key: sorted(getattr(card, key)) for key in lists}, "roles": list(card.roles)}
         for card in catalogue.values()
     ]
 
@@ -76,7 +77,14 @@ def cards_to_rows(catalogue: Catalogue) -> list[dict[str, Any]]:
 def cards_from_rows(rows: list[dict[str, Any]]) -> dict[str, ModelCard]:
     """Rebuild model cards from `cards_to_rows`."""
     cards = [
-        ModelCard(**{**row, "capabilities": frozenset(row["capabilities"]), "roles": tuple(row["roles"])})
+        ModelCard(
+            **{
+                **row,
+                "capabilities": frozenset(row["capabilities"]),
+                "languages": frozenset(row.get("languages", ())),  # cards saved before there were languages
+                "roles": tuple(row["roles"]),
+            }
+        )
         for row in rows
     ]
     return {card.name: card for card in cards}
