@@ -28,8 +28,8 @@ class Requirements:
 def why_not(card: ModelCard, requirements: Requirements) -> str | None:
     """Return None where the model can serve such a request, else the reason in one line.
 
-    A card that declares no languages serves every language; "de-CH" asks for "de". The card's own system prompt
-    counts against its context.
+    A card that declares no languages, or no context length, serves every language and length; "de-CH" asks for "de".
+    The card's own system prompt counts against its context.
     """
     missing = requirements.needs - card.capabilities
     if missing:
@@ -42,7 +42,7 @@ def why_not(card: ModelCard, requirements: Requirements) -> str | None:
         n for n in (requirements.answer_tokens, card.max_tokens, USUAL_ANSWER_TOKENS) if n is not None
     )
     prompt = requirements.prompt_tokens + tokens_in(card.system_prompt or "")
-    if prompt + answer > card.context_tokens:
+    if card.context_tokens is not None and prompt + answer > card.context_tokens:
         return (
             f"{card.name} takes {card.context_tokens:,} tokens, but the prompt has about {prompt:,} "
             f"and the answer needs {answer:,}"

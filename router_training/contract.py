@@ -54,13 +54,13 @@ class ModelCard:
 
     `model` is what the endpoint calls it (default: `name`); `api_key_env` names the environment variable
     that holds the key. `provider` is a LangChain provider name ("openai" covers every OpenAI-compatible server).
-    `languages` are codes such as "de"; empty means every language.
+    `context_tokens` None and `languages` empty are not declared: any length, any language; a language is a code ("de").
     """
 
     name: str
     usd_per_mtok_in: float
     usd_per_mtok_out: float
-    context_tokens: int = 8192
+    context_tokens: int | None = None
     capabilities: frozenset[str] = frozenset({"text"})
     languages: frozenset[str] = frozenset()
     provider: str = "openai"

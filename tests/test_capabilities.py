@@ -32,6 +32,10 @@ def test_prompt_and_answer_must_fit_the_context_to_the_token():
     )
 
 
+def test_a_card_that_declares_no_context_takes_any_length():
+    assert why_not(card(), Requirements(prompt_tokens=10**9)) is None
+
+
 def test_the_room_for_the_answer_is_the_requests_else_the_cards_else_the_usual():
     full = Requirements(prompt_tokens=1000)
     assert why_not(card(context_tokens=1000 + USUAL_ANSWER_TOKENS), full) is None
