@@ -1,4 +1,4 @@
-"""The whole graph on one screen: router -> models -> verifier -> router ... -> finish."""
+"""The whole graph on one screen: router -> models -> verifier -> models ... -> end."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from langgraph.graph import END, START, StateGraph
 from orchestrator import strategies, verifiers
 from orchestrator.models import chat_models
 from orchestrator.moves import Limits
-from orchestrator.nodes.edges import BeginEdge, MoveEdge
+from orchestrator.nodes.edges import MoveEdge
 from orchestrator.nodes.fallback import FallbackNode
-from orchestrator.nodes.finish import FinishNode
+from orchestrator.nodes.finish import Finish
 from orchestrator.nodes.model import ModelNode
 from orchestrator.nodes.router import RouterNode
-from orchestrator.nodes.state import FALLBACK, FINISH, ROUTER, VERIFIER, Answer, Request, State
+from orchestrator.nodes.state import FALLBACK, ROUTER, VERIFIER, Answer, Request, State
 from orchestrator.nodes.verifier import VerifierNode
 from orchestrator.roles import RoleForecaster
 from router_training.contract import (
@@ -29,7 +29,7 @@ from router_training.contract import (
     UsageError,
 )
 
-RESERVED = {ROUTER, VERIFIER, FALLBACK, FINISH, START, END, *State.__annotations__}
+RESERVED = {ROUTER, VERIFIER, FALLBACK, START, END, *State.__annotations__}
 
 
 def build_graph(
@@ -63,22 +63,23 @@ def build_graph(
     clients = chat_models(cards) if models is None else models
     router = _router(policy, cards, strategy, Limits(dial).dial)
     names = node_names(cards)
+    finish = Finish(_name(strategy), feedback, _digests(policy))
 
     graph = StateGraph(State, input_schema=Request, output_schema=Answer)
     graph.add_node(ROUTER, router)
-    graph.add_node(VERIFIER, VerifierNode(verifier or verifiers.standard(), names))
-    graph.add_node(FALLBACK, FallbackNode(router))
-    graph.add_node(FINISH, FinishNode(_name(strategy), feedback, _digests(policy)))
+    graph.add_node(VERIFIER, VerifierNode(verifier or verifiers.standard(), names, router, finish))
+    graph.add_node(FALLBACK, FallbackNode(router, finish))
     for model, card in cards.items():
         graph.add_node(names[model], ModelNode(card, clients[model]))
         graph.add_edge(names[model], VERIFIER)
 
-    graph.add_conditional_edges(START, BeginEdge(), [ROUTER])
-    graph.add_conditional_edges(ROUTER, MoveEdge(names, FALLBACK), [*names.values(), FALLBACK, FINISH])
-    graph.add_conditional_edges(FALLBACK, MoveEdge(names, FINISH), [*names.values(), FINISH])
-    graph.add_edge(VERIFIER, ROUTER)
-    graph.add_edge(FINISH, END)
-    longest = 4 * len(cards) + 4  # router, fallback, model, verifier for each; then router, fallback, finish
+    graph.add_edge(START, ROUTER)
+    graph.add_conditional_edges(ROUTER, MoveEdge(names, FALLBACK), [*names.values(), FALLBACK])
+    graph.add_conditional_edges(VERIFIER, MoveEdge(names, FALLBACK), [*names.values(), FALLBACK, END])
+    graph.add_conditional_edges(FALLBACK, MoveEdge(names, END), [*names.values(), END])
+    longest = (
+        3 * len(cards) + 3
+    )  # the router; fallback, model, verifier for each model; fallback; one to spare
     return graph.compile(checkpointer=checkpointer).with_config(recursion_limit=longest)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from router_training.contract import Catalogue, Forecast, ModelCard, Task
 
@@ -20,6 +21,7 @@ class RoleForecaster:
     """Forecasts that favour the card whose role fits the task type, where no policy has been trained."""
 
     catalogue: Catalogue
+    instant: ClassVar[bool] = True
 
     def __call__(self, task: Task) -> tuple[Forecast, ...]:
         """Return one forecast per card; novelty is 1, for nothing has been seen."""

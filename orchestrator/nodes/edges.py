@@ -1,4 +1,4 @@
-"""The conditional edges: where a request starts, and where a move leads."""
+"""The conditional edge: where a move leads."""
 
 from __future__ import annotations
 
@@ -7,30 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.types import Send
+from langgraph.graph import END
 
-from orchestrator.nodes.state import FINISH, ROUTER, Request, is_conversation
 from orchestrator.nodes.step import Step
-
-
-class BeginEdge(Step):
-    """Sends the router a request with nothing of an earlier one, whatever a checkpointer kept."""
-
-    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> list[Send]:
-        request = {key: input[key] for key in Request.__annotations__ if key in input}
-        return [Send(ROUTER, {**request, "is_new": True})]
 
 
 @dataclass(eq=False)
 class MoveEdge(Step):
-    """The move is the edge: models to ask, or where to go when there is nothing more to ask."""
+    """The move is the edge: models to ask, the end, or where to go when a strategy has given up."""
 
     names: Mapping[str, str]
     given_up: str
 
-    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> str | list[Send]:
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> str | list[str]:
         move = input["move"]
         if "ask" in move:
-            key = "messages" if is_conversation(input) else "input"
-            return [Send(self.names[model], {key: input[key]}) for model in move["ask"]]
-        return FINISH if "accept" in move else self.given_up
+            return [self.names[model] for model in move["ask"]]
+        return END if "accept" in move else self.given_up

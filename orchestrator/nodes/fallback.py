@@ -9,6 +9,7 @@ from langchain_core.runnables import RunnableConfig
 
 from orchestrator import plain
 from orchestrator.moves import NOTHING_FITS, Accept, Ask, GiveUp, Move
+from orchestrator.nodes.finish import Finish
 from orchestrator.nodes.router import RouterNode, written
 from orchestrator.nodes.state import FALLBACK
 from orchestrator.nodes.step import Step
@@ -19,6 +20,7 @@ class FallbackNode(Step):
     """Takes over where a strategy gives up: untried models, likeliest first; else the best answer there is."""
 
     router: RouterNode
+    finish: Finish
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
         situation = self.router.situation(input, plain.decision(input["decision"]).forecasts)
@@ -29,4 +31,5 @@ class FallbackNode(Step):
             move = Ask((left[0].model,), check=False)
         elif best is not None:
             move = Accept(best)
-        return {"move": written(move, situation), "path": [*input["path"], FALLBACK]}
+        update = {"move": written(move, situation), "path": [*input["path"], FALLBACK]}
+        return update if isinstance(move, Ask) else {**update, **self.finish({**input, **update})}

@@ -1,4 +1,4 @@
-"""The finish node: the answer, or an honest failure, and word of it to feedback."""
+"""How a request ends: the answer, or an honest failure, and word of it to feedback."""
 
 from __future__ import annotations
 
@@ -9,30 +9,28 @@ from datetime import UTC, datetime
 from typing import Any
 
 from langchain_core.messages import AIMessage
-from langchain_core.runnables import RunnableConfig
 
 from orchestrator import plain
-from orchestrator.nodes.state import FINISH, is_conversation, task_of
-from orchestrator.nodes.step import Step
+from orchestrator.nodes.state import is_conversation, task_of
 from router_training.contract import RequestRecord
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(eq=False)
-class FinishNode(Step):
+@dataclass(frozen=True)
+class Finish:
     """Turns the last move into the answer, or into an honest failure, and tells feedback about it."""
 
     strategy_name: str
     feedback: Callable[[RequestRecord], object] | None = None
     digests: Mapping[str, str | None] = field(default_factory=dict)
 
-    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
-        move = input["move"]
-        answer = {**_outcome(move, input["attempts"]), "path": [*input["path"], FINISH]}
+    def __call__(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the caller gets, given a state whose move is the last one."""
+        answer = _outcome(state["move"], state["attempts"])
         if self.feedback is not None:
-            self.tell({**input, **answer}, self.feedback)
-        return {**answer, "messages": [AIMessage(answer["result"])]} if is_conversation(input) else answer
+            self.tell({**state, **answer}, self.feedback)
+        return {**answer, "messages": [AIMessage(answer["result"])]} if is_conversation(state) else answer
 
     def tell(self, state: Mapping[str, Any], feedback: Callable[[RequestRecord], object]) -> None:
         """Hand the finished request to feedback, whose failures must not cost anyone an answer."""

@@ -11,9 +11,11 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import RunnableConfig
+from langgraph.constants import TAG_NOSTREAM
 
 from orchestrator import plain
 from orchestrator.models import call_failures, key_variable
+from orchestrator.nodes.state import is_conversation
 from orchestrator.nodes.step import Step
 from router_training.contract import Attempt, ModelCard, PointsmanError
 
@@ -31,7 +33,7 @@ class ModelNode(Step):
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
         messages, start = self.messages(input), time.perf_counter()
         try:
-            message = self.model.invoke(messages, config)
+            message = self.model.invoke(messages, _streamed(config, input))
         except call_failures() as error:
             return self.failed(error, time.perf_counter() - start)
         return self.answered(messages, message, time.perf_counter() - start)
@@ -41,14 +43,14 @@ class ModelNode(Step):
     ) -> dict[str, Any]:
         messages, start = self.messages(input), time.perf_counter()
         try:
-            message = await self.model.ainvoke(messages, config)
+            message = await self.model.ainvoke(messages, _streamed(config, input))
         except call_failures() as error:
             return self.failed(error, time.perf_counter() - start)
         return self.answered(messages, message, time.perf_counter() - start)
 
     def messages(self, call: Mapping[str, Any]) -> list[BaseMessage]:
         """Return what is sent: the card's system prompt, then the conversation or the one prompt."""
-        asked = call["messages"] if "messages" in call else [HumanMessage(call["input"])]
+        asked = call["messages"] if is_conversation(call) else [HumanMessage(call["input"])]
         system = self.card.system_prompt
         return [SystemMessage(system), *asked] if system else list(asked)
 
@@ -97,3 +99,11 @@ class ModelNode(Step):
             return recorded_usd
         characters = sum(len(str(message.text)) for message in sent)
         return self.card.usd(characters / CHARACTERS_PER_TOKEN, len(text) / CHARACTERS_PER_TOKEN)
+
+
+def _streamed(config: RunnableConfig | None, state: Mapping[str, Any]) -> RunnableConfig | None:
+    """Keep tokens from `stream_mode="messages"` while it is open whether the caller will get this answer."""
+    if not state["move"]["check"]:
+        return config
+    config = config or {}
+    return {**config, "tags": [*(config.get("tags") or ()), TAG_NOSTREAM]}

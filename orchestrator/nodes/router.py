@@ -23,7 +23,7 @@ from router_training.contract import Decision, Forecast, Task
 
 @dataclass(eq=False)
 class RouterNode(Step):
-    """Asks the policy what to expect, and the strategy what to do."""
+    """Asks the policy what to expect, and the strategy what to do; every request starts here, afresh."""
 
     forecast: Callable[[Task], tuple[Forecast, ...]]
     strategy: Strategy
@@ -31,8 +31,6 @@ class RouterNode(Step):
     usd_scale: float | None = None
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
-        if not input.get("is_new"):
-            return self.proceed(input)
         start = time.perf_counter()
         forecasts = self.forecast(task_of(input))
         return self.begin(input, forecasts, time.perf_counter() - start)
@@ -40,8 +38,8 @@ class RouterNode(Step):
     async def ainvoke(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
     ) -> dict[str, Any]:
-        if not input.get("is_new"):
-            return self.proceed(input)
+        if getattr(self.forecast, "instant", False):
+            return self.invoke(input)
         start = time.perf_counter()
         forecasts = await asyncio.to_thread(self.forecast, task_of(input))
         return self.begin(input, forecasts, time.perf_counter() - start)
@@ -50,7 +48,7 @@ class RouterNode(Step):
         self, state: Mapping[str, Any], forecasts: tuple[Forecast, ...], elapsed_s: float
     ) -> dict[str, Any]:
         """Make the first move and write down why."""
-        situation = self.situation({**state, "latency_s": elapsed_s}, forecasts)
+        situation = self.situation({**state, "attempts": (), "latency_s": elapsed_s}, forecasts)
         move = self.strategy(situation)
         decision = _decide(situation, move)
         return {
@@ -64,10 +62,10 @@ class RouterNode(Step):
             "path": [ROUTER],
         }
 
-    def proceed(self, state: Mapping[str, Any]) -> dict[str, Any]:
-        """Make the next move, knowing how the attempts so far went."""
-        situation = self.situation(state, plain.decision(state["decision"]).forecasts)
-        return {"move": written(self.strategy(situation), situation), "path": [*state["path"], ROUTER]}
+    def proceed(self, state: Mapping[str, Any], forecasts: tuple[Forecast, ...]) -> dict[str, Any]:
+        """Return the next move in plain form, knowing how the attempts so far went."""
+        situation = self.situation(state, forecasts)
+        return written(self.strategy(situation), situation)
 
     def situation(self, state: Mapping[str, Any], forecasts: tuple[Forecast, ...]) -> Situation:
         """Return the state as strategies see it."""

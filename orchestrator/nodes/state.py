@@ -10,7 +10,7 @@ from langgraph.graph.message import add_messages
 
 from router_training.contract import Task, UsageError
 
-ROUTER, VERIFIER, FALLBACK, FINISH = "router", "verifier", "fallback", "finish"
+ROUTER, VERIFIER, FALLBACK = "router", "verifier", "fallback"
 
 
 class Request(TypedDict, total=False):
@@ -43,7 +43,7 @@ class Answer(Request, total=False):
 
 
 def gather(drafts: list[dict[str, Any]] | None, new: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
-    """Append what parallel model nodes wrote; None empties the list for the next request."""
+    """Append what parallel model nodes wrote; None empties the list once it has been verified."""
     return [] if new is None else [*(drafts or ()), *new]
 
 

@@ -1,4 +1,4 @@
-"""The verifier node: evidence and a confidence for every new answer."""
+"""The verifier node: evidence and a confidence for every new answer, and what follows from it."""
 
 from __future__ import annotations
 
@@ -10,44 +10,61 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 
 from orchestrator import plain
+from orchestrator.nodes.finish import Finish
+from orchestrator.nodes.router import RouterNode
 from orchestrator.nodes.state import VERIFIER, task_of
 from orchestrator.nodes.step import Step
 from orchestrator.verifiers import Verifier, verified
-from router_training.contract import Attempt
+from router_training.contract import Attempt, Forecast
 
 
 @dataclass(eq=False)
 class VerifierNode(Step):
-    """Gathers evidence on the drafts that have none yet; a failed call needs no evidence."""
+    """Gathers evidence on new drafts, then has the router's strategy say what to do with them.
+
+    A failed call needs no evidence. Verifiers that declare themselves `instant` run in the event loop.
+    """
 
     verifiers: Sequence[Verifier]
     names: Mapping[str, str]
+    router: RouterNode
+    finish: Finish
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
-        return self.summary(input, self.verify(input))
+        forecasts = plain.decision(input["decision"]).forecasts
+        return self.conclude(input, self.verify(input, forecasts), forecasts)
 
     async def ainvoke(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
     ) -> dict[str, Any]:
-        return self.summary(input, await asyncio.to_thread(self.verify, input))
+        if all(getattr(verifier, "instant", False) for verifier in self.verifiers):
+            return self.invoke(input)
+        forecasts = plain.decision(input["decision"]).forecasts
+        new = await asyncio.to_thread(self.verify, input, forecasts)
+        return self.conclude(input, new, forecasts)
 
-    def verify(self, state: Mapping[str, Any]) -> list[Attempt]:
-        """Return the new attempts with evidence and confidence."""
-        task, kept = task_of(state), plain.decision(state["decision"])
-        forecasts = {forecast.model: forecast for forecast in kept.forecasts}
-        drafts = [plain.attempt(draft) for draft in state["drafts"][len(state["attempts"]) :]]
+    def verify(self, state: Mapping[str, Any], forecasts: Sequence[Forecast]) -> list[Attempt]:
+        """Return the new attempts, in the order asked, with evidence and confidence."""
+        task, by_model = task_of(state), {forecast.model: forecast for forecast in forecasts}
+        drafts = {draft["model"]: plain.attempt(draft) for draft in state["drafts"]}
         return [
-            draft if draft.text is None else verified(self.verifiers, task, draft, forecasts[draft.model])
-            for draft in drafts
+            draft if draft.text is None else verified(self.verifiers, task, draft, by_model[draft.model])
+            for draft in (drafts[model] for model in state["move"]["ask"])
         ]
 
-    def summary(self, state: Mapping[str, Any], new: Sequence[Attempt]) -> dict[str, Any]:
-        """Return what the request has come to with these attempts, made at once."""
+    def conclude(
+        self, state: Mapping[str, Any], new: Sequence[Attempt], forecasts: tuple[Forecast, ...]
+    ) -> dict[str, Any]:
+        """Return what the request has come to with these attempts, made at once, and the next move."""
         evidence = [one for attempt in new for one in attempt.evidence]
         waited_s = max(attempt.latency_s for attempt in new) + sum(one.latency_s for one in evidence)
-        return {
+        update = {
             "attempts": [*state["attempts"], *plain.plain(new)],
             "usd": state["usd"] + sum(attempt.usd for attempt in new) + sum(one.usd for one in evidence),
             "latency_s": state["latency_s"] + waited_s,
             "path": [*state["path"], *(self.names[attempt.model] for attempt in new), VERIFIER],
+            "drafts": None,
         }
+        now = {**state, **update}
+        update["move"] = now["move"] = self.router.proceed(now, forecasts)
+        return {**update, **self.finish(now)} if "accept" in update["move"] else update

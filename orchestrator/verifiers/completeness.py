@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from router_training.answers import answer_checks as checks
 from router_training.contract import Attempt, Evidence, Forecast, Task
@@ -11,6 +12,8 @@ from router_training.contract import Attempt, Evidence, Forecast, Task
 @dataclass(frozen=True)
 class Verifier:
     """Reports the gravest flaw that spoils an answer whatever was asked; without one it is silent."""
+
+    instant: ClassVar[bool] = True
 
     def __call__(self, task: Task, attempt: Attempt, forecast: Forecast, /) -> Evidence:
         text = attempt.text or ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from router_training.answers import answer_checks as checks
 from router_training.contract import Attempt, Evidence, Forecast, Task
@@ -18,6 +19,8 @@ FORMS = (
 @dataclass(frozen=True)
 class Verifier:
     """Reports a form that was asked for and is missing; a form that is there proves nothing by itself."""
+
+    instant: ClassVar[bool] = True
 
     def __call__(self, task: Task, attempt: Attempt, forecast: Forecast, /) -> Evidence:
         for asks, holds, p_correct, name in FORMS:
