@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-local demo demo-live test test-all check bench format clean
+.PHONY: help install install-local demo demo-live test test-all check bench bench-quality format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -42,7 +42,10 @@ check: install ## style, types and import rules
 	$(BIN)/lint-imports
 
 bench: install ## timings, as ratios against a baseline in the same run
-	$(BIN)/pytest tests/benchmarks -m benchmark --benchmark-columns=min,median,iqr,rounds -s
+	$(BIN)/pytest tests/benchmarks --ignore tests/benchmarks/test_quality.py -m benchmark --benchmark-columns=min,median,iqr,rounds -s
+
+bench-quality: install ## is it better than constants, shuffled labels and published routers? (needs the public tables)
+	$(BIN)/pytest tests/benchmarks/test_quality.py -m benchmark -s
 
 format: install ## rewrite the files in house style
 	$(BIN)/ruff format .
