@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,9 +17,16 @@ from router_training.catalogue import catalogue_from_outcomes, price_digest, req
 from router_training.contract import Catalogue, DataError, Forecasts, UsageError, Vectors
 from router_training.embedding import Encoder, load_encoder
 from router_training.encoding.vector_cache import Progress
+from router_training.learning.choosing import Aim, able, affordable, choose_at
 from router_training.learning.decision import decide
 from router_training.learning.fitting import fit_learned
 from router_training.learning.learned import Learned
+from router_training.learning.operating import (
+    OperatingPoint,
+    best_within,
+    cheapest_with,
+    operating_points,
+)
 from router_training.learning.policy_files import (
     REMEDY,
     cards_from_rows,
@@ -54,8 +61,11 @@ class Policy:
 
     @cached_property
     def usd_scale(self) -> float:
-        """Mean forecast cost in USD of the dearest model on the training prompts; 1 where all is free."""
-        return self.learned.usd_scale(self.catalogue)
+        """USD per task that weigh as much as certain success at dial 0.5; what `Learned.usd_scale` was in training.
+
+        It stays when prices change, so that a dearer model never looks cheaper because the measure grew with it.
+        """
+        return float(self.metadata.get("usd_scale") or self.learned.usd_scale(self.catalogue))
 
     def forecast(self, prompts: Sequence[str]) -> Forecasts:
         """Return what to expect of every model on n prompts; `latency_s` is NaN where training knew no latency.
@@ -74,13 +84,68 @@ class Policy:
         """Return the position of the chosen model per prompt, shape (n,); see `decision.decide`."""
         return decide(forecasts, dial, self.usd_scale)
 
-    def choose(self, prompts: Sequence[str], dial: float = 0.8) -> list[str]:
-        """Return one model name per prompt: the best at this dial, from 0 (cheap) to 1 (right).
+    def choose(
+        self,
+        prompts: Sequence[str],
+        dial: float | None = None,
+        *,
+        min_quality: float | None = None,
+        max_usd: float | None = None,
+        max_usd_per_task: float | None = None,
+        needs: Iterable[str] = (),
+        language: str | None = None,
+    ) -> list[str]:
+        """Return one model name per prompt. A batch gets what its prompts would get alone.
+
+        Args:
+            prompts: n texts.
+            dial: from 0 (cheap) to 1 (right); 0.8 where no other aim is given.
+            min_quality: share of the best single model's quality to reach on average, as cheaply as possible.
+            max_usd: USD per task to spend on average, for as much quality as possible.
+            max_usd_per_task: USD that no single answer's forecast may exceed; the likeliest success among those.
+            needs: capabilities that the model's card must declare, such as "vision".
+            language: a code such as "de" that the card must declare, if it declares any.
+
+        A model whose context is too short for a prompt is not chosen either.
 
         Raises:
-            UsageError: if the dial lies outside [0, 1], or `prompts` is not a list of strings.
+            UsageError: if more than one aim is given, one is out of range or out of reach, no model can serve a
+                prompt, or `prompts` is not a list of strings.
         """
-        return [self.models[j] for j in self.decide(self.forecast(prompts), dial)]
+        aim = Aim(dial, min_quality, max_usd, max_usd_per_task)
+        forecasts = self.forecast(prompts)
+        allowed = able(prompts, self.models, self.catalogue, frozenset(needs), language)
+        if aim.max_usd_per_task is not None:
+            allowed = affordable(forecasts, aim.max_usd_per_task, allowed)
+        return [self.models[j] for j in choose_at(self._operating(aim), forecasts, self.usd_scale, allowed)]
+
+    def operating_point(
+        self, *, min_quality: float | None = None, max_usd: float | None = None
+    ) -> OperatingPoint:
+        """Return the dial or constant that serves this aim, with the quality and USD per task that held-out tasks show.
+
+        Raises:
+            UsageError: if not exactly one aim is given, or it is out of range or out of reach.
+        """
+        return self._operating(Aim(min_quality=min_quality, max_usd=max_usd))
+
+    def _operating(self, aim: Aim) -> OperatingPoint:
+        if aim.min_quality is not None:
+            return cheapest_with(self.operating_points, aim.min_quality)
+        if aim.max_usd is not None:
+            return best_within(self.operating_points, aim.max_usd)
+        return OperatingPoint(dial=1.0 if aim.dial is None else aim.dial)
+
+    @cached_property
+    def operating_points(self) -> tuple[OperatingPoint, ...]:
+        """Every single model and many dials, each with its quality and cost on held-out tasks at these prices.
+
+        Raises:
+            UsageError: if the policy was saved without held-out tasks.
+        """
+        if self.learned.held_out is None:
+            raise UsageError(f"this policy holds no held-out tasks to find a dial by; {REMEDY}")
+        return operating_points(self.learned.held_out, self.models, self.catalogue, self.usd_scale)
 
     def with_catalogue(self, catalogue: Catalogue) -> Policy:
         """Return this policy at other prices.
@@ -181,12 +246,17 @@ def fit_policy(
     metadata = {
         "data_digest": table.digest,
         "price_digest": price_digest(cards),
+        "usd_scale": learned.usd_scale(cards) if _any_price(cards) else 0.0,
         "encoder": encoder.name,
         "encoder_precision": encoder.settings.precision,
         "encoder_digest": encoder.digest,
         **figures,
     }
     return Policy(learned, encoder, cards, metadata)
+
+
+def _any_price(catalogue: Catalogue) -> bool:
+    return any(card.usd_per_mtok_in or card.usd_per_mtok_out for card in catalogue.values())
 
 
 def _texts(prompts: Sequence[str]) -> list[str]:

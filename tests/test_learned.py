@@ -16,9 +16,9 @@ def test_all_that_was_learned_survives_as_plain_arrays(two_kinds_policy):
     assert again.usd_scale(two_kinds_policy.catalogue) == two_kinds_policy.usd_scale
 
 
-def test_the_scale_of_cost_is_the_mean_forecast_cost_of_the_dearest_model(two_kinds_policy, two_kinds):
+def test_the_scale_of_cost_is_the_mean_forecast_cost_of_the_best_single_model(two_kinds_policy, two_kinds):
     usd = two_kinds_policy.forecast(two_kinds.prompts).usd
-    assert np.isclose(two_kinds_policy.usd_scale, usd.mean(axis=0).max(), rtol=1e-3)
+    assert np.isclose(two_kinds_policy.usd_scale, usd[:, 0].mean(), rtol=1e-3)  # "large" succeeds more often
 
 
 def test_characters_are_counted_not_bytes():

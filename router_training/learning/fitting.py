@@ -20,6 +20,8 @@ from router_training.catalogue import usd_per_call
 from router_training.contract import Catalogue, FloatArray, Vectors
 from router_training.encoding.vector_cache import Progress
 from router_training.features import surface_features
+from router_training.learning.estimation import shrunk_means
+from router_training.learning.held_out import HeldOut, priced
 from router_training.learning.inputs import InputScale
 from router_training.learning.learned import Learned, character_counts
 from router_training.learning.novelty import Novelty
@@ -63,7 +65,9 @@ def fit_learned(
     features = surface_features(table.prompts)
     scale = InputScale.of(features)
     inputs = scale.inputs(vectors, features)
-    trial = _trial(table, models, inputs, catalogue)
+    folds = group_folds(table.groups)
+    tokens_out_of_fold = _tokens_out_of_fold(table, models, inputs, folds)
+    trial = _trial(table, models, inputs, catalogue, folds, tokens_out_of_fold)
     selection = select(trial, candidates, _advance(progress))
     winner = selection.winner
     tokens = fit_tokens(table, models, inputs)
@@ -79,6 +83,8 @@ def fit_learned(
         tokens=tokens,
         novelty=Novelty.fit(vectors, table.groups, seed),
         mean_tokens=np.stack([read.mean(axis=0), written.mean(axis=0)]),
+        mean_success=shrunk_means(trial.quality),
+        held_out=_held_out(table, selection, trial, tokens_out_of_fold).sampled(seed=seed),
     )
     return learned, {
         **_figures(selection, trial),
@@ -120,19 +126,44 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _trial(table: OutcomeTable, models: tuple[str, ...], inputs: Vectors, catalogue: Catalogue) -> Trial:
+def _trial(
+    table: OutcomeTable,
+    models: tuple[str, ...],
+    inputs: Vectors,
+    catalogue: Catalogue,
+    folds: NDArray[np.int64],
+    tokens: FloatArray,
+) -> Trial:
+    forecast = priced(tokens[0], tokens[1], models, catalogue)
     columns = [table.models.index(name) for name in models]
-    folds = group_folds(table.groups)
-    forecast = np.zeros((len(table), len(models)))
-    for fold in np.unique(folds):
-        held = np.flatnonzero(folds == fold)
-        tokens = fit_tokens(table.take(np.flatnonzero(folds != fold)), models, inputs[folds != fold])
-        n_chars = character_counts([table.prompts[i] for i in held])
-        read, written, _ = tokens.forecast(inputs[held], n_chars)
-        forecast[held] = tokens.usd(read, written, models, catalogue)
     usd = usd_per_call(table, catalogue)[:, columns]
     usd = np.where(np.isnan(usd), forecast, usd)
     return Trial(models, inputs, table.quality[:, columns], usd, forecast, folds)
+
+
+def _tokens_out_of_fold(
+    table: OutcomeTable, models: tuple[str, ...], inputs: Vectors, folds: NDArray[np.int64]
+) -> FloatArray:
+    """Return (prompt, completion) tokens, shape (2, n, m), forecast of each task by the other folds."""
+    forecast = np.zeros((2, len(table), len(models)))
+    for fold in np.unique(folds):
+        held = np.flatnonzero(folds == fold)
+        tokens = fit_tokens(table.take(np.flatnonzero(folds != fold)), models, inputs[folds != fold])
+        read, written, _ = tokens.forecast(inputs[held], character_counts([table.prompts[i] for i in held]))
+        forecast[:, held] = read, written
+    return forecast
+
+
+def _held_out(table: OutcomeTable, selection: Selection, trial: Trial, tokens: FloatArray) -> HeldOut:
+    columns = [table.models.index(name) for name in trial.models]
+    return HeldOut(
+        p_success=honest_calibration(selection.winner, selection.p_out_of_fold, trial),
+        quality=trial.quality,
+        read_forecast=tokens[0],
+        written_forecast=tokens[1],
+        read=table.prompt_tokens[:, columns],
+        written=table.completion_tokens[:, columns],
+    )
 
 
 def _figures(selection: Selection, trial: Trial) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from router_training import success_models
 from router_training.calibration import Calibration
 from router_training.contract import Catalogue, FloatArray, Forecasts, SuccessModel, Vectors
 from router_training.features import surface_features
+from router_training.judging.curves import best_constant
+from router_training.learning.held_out import HeldOut
 from router_training.learning.inputs import InputScale
 from router_training.learning.novelty import Novelty
 from router_training.learning.tokens import TokenModel
@@ -23,7 +25,8 @@ Arrays = dict[str, NDArray[np.generic]]
 class Learned:
     """The parts of a policy that come from outcomes.
 
-    `mean_tokens` (2, m) are the training means of forecast prompt and completion tokens.
+    `mean_tokens` (2, m) are the training means of forecast prompt and completion tokens, `mean_success` (m,) those of
+    quality. `held_out` is None where it was not kept.
     """
 
     models: tuple[str, ...]
@@ -34,6 +37,8 @@ class Learned:
     tokens: TokenModel
     novelty: Novelty
     mean_tokens: FloatArray
+    mean_success: FloatArray
+    held_out: HeldOut | None = None
 
     def forecast(self, prompts: Sequence[str], vectors: Vectors, catalogue: Catalogue) -> Forecasts:
         """Return forecasts for n prompts with vectors (n, d), at the catalogue's prices."""
@@ -48,9 +53,14 @@ class Learned:
         )
 
     def usd_scale(self, catalogue: Catalogue) -> float:
-        """Return the mean forecast cost in USD of the dearest model on the training prompts; 1 where all is free."""
+        """Return the mean forecast cost in USD of the best single model on the training prompts.
+
+        Where that model is free, it is that of the dearest, and 1 where all is free. The dearest would not do for all:
+        a useless model that costs a fortune would then change every choice.
+        """
         prompt, completion = self.mean_tokens[:, None, :]
-        return float(self.tokens.usd(prompt, completion, self.models, catalogue).max()) or 1.0
+        usd = self.tokens.usd(prompt, completion, self.models, catalogue)[0]
+        return float(usd[best_constant(usd, self.mean_success)]) or float(usd.max()) or 1.0
 
     def to_arrays(self) -> Arrays:
         """Return every learned number under `part.name`."""
@@ -60,7 +70,8 @@ class Learned:
             "scale": self.scale.to_arrays(),
             "tokens": self.tokens.to_arrays(),
             "novelty": self.novelty.to_arrays(),
-            "mean": {"tokens": self.mean_tokens},
+            "mean": {"tokens": self.mean_tokens, "success": self.mean_success},
+            "held_out": {} if self.held_out is None else self.held_out.to_arrays(),
         }
         return {f"{part}.{name}": array for part, arrays in parts.items() for name, array in arrays.items()}
 
@@ -69,6 +80,7 @@ class Learned:
         cls, arrays: Mapping[str, NDArray[np.generic]], models: tuple[str, ...], success: str
     ) -> Learned:
         """Rebuild from `to_arrays`; `success` names the success model."""
+        held_out = _part(arrays, "held_out")
         return cls(
             models=models,
             success_name=success,
@@ -78,6 +90,8 @@ class Learned:
             tokens=TokenModel.from_arrays(_part(arrays, "tokens")),
             novelty=Novelty.from_arrays(_part(arrays, "novelty")),
             mean_tokens=np.asarray(arrays["mean.tokens"], dtype=np.float64),
+            mean_success=np.asarray(arrays["mean.success"], dtype=np.float64),
+            held_out=HeldOut.from_arrays(held_out) if held_out else None,
         )
 
 
