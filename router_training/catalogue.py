@@ -64,6 +64,7 @@ KEYS = {
     "system_prompt": _TEXT,
     "max_tokens": _COUNT,
     "temperature": KeyRule(lambda value: _is_number(value) and value >= 0, "a number, 0 or more"),
+    "timeout_s": KeyRule(lambda value: _is_number(value) and value > 0, "a number of seconds above 0"),
     "roles": _TEXTS,
 }
 REQUIRED = ("usd_per_mtok_in", "usd_per_mtok_out")

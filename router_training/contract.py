@@ -55,6 +55,7 @@ class ModelCard:
     `model` is what the endpoint calls it (default: `name`); `api_key_env` names the environment variable
     that holds the key. `provider` is a LangChain provider name ("openai" covers every OpenAI-compatible server).
     `context_tokens` None and `languages` empty are not declared: any length, any language; a language is a code ("de").
+    `timeout_s` is what a call may take, its retries included.
     """
 
     name: str
@@ -70,6 +71,7 @@ class ModelCard:
     system_prompt: str | None = None
     max_tokens: int | None = None
     temperature: float = 0.0
+    timeout_s: float = 120.0
     roles: tuple[str, ...] = ()
 
     def usd(self, prompt_tokens: float, completion_tokens: float) -> float:
@@ -107,7 +109,8 @@ class Forecast:
     """What the policy expects of one model on one task.
 
     `p_success` and `novelty` lie in [0, 1]; novelty is the share of training prompts that lay closer to
-    the rest of the training set than this prompt does.
+    the rest of the training set than this prompt does. `usd_high` and `latency_high_s` are what 95% of such
+    calls stay below; None where nobody knows more than the expected value.
     """
 
     model: str
@@ -115,17 +118,34 @@ class Forecast:
     usd: float
     latency_s: float
     novelty: float = 0.0
+    usd_high: float | None = None
+    latency_high_s: float | None = None
+
+    @property
+    def usd_bound(self) -> float:
+        """The price in USD to reckon with before the call: `usd_high`, or `usd` where that is unknown."""
+        return self.usd if self.usd_high is None else max(self.usd, self.usd_high)
+
+    @property
+    def latency_bound_s(self) -> float:
+        """The seconds to reckon with before the call; NaN where no latency is known."""
+        return self.latency_s if self.latency_high_s is None else self.latency_high_s
 
 
 @dataclass(frozen=True)
 class Forecasts:
-    """Forecasts of n prompts and m models: arrays of shape (n, m); `novelty` has shape (n,)."""
+    """Forecasts of n prompts and m models: arrays of shape (n, m); `novelty` has shape (n,).
+
+    `usd_high` and `latency_high_s`, if known, are 95% quantiles.
+    """
 
     models: tuple[str, ...]
     p_success: FloatArray
     usd: FloatArray
     latency_s: FloatArray
     novelty: FloatArray
+    usd_high: FloatArray | None = None
+    latency_high_s: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.p_success)
@@ -139,6 +159,8 @@ class Forecasts:
                 float(self.usd[i, j]),
                 float(self.latency_s[i, j]),
                 float(self.novelty[i]),
+                None if self.usd_high is None else float(self.usd_high[i, j]),
+                None if self.latency_high_s is None else float(self.latency_high_s[i, j]),
             )
             for j, model in enumerate(self.models)
         )
@@ -175,7 +197,8 @@ class Attempt:
 
     `text` is None when the call failed, and `error` then says why; `confidence` is None until verified.
     `recorded` marks an answer that was replayed, not asked for now; `finish_reason` is the endpoint's own word
-    ("stop", "length", ...).
+    ("stop", "length", ...). `failure` names the kind of a failed call (`orchestrator.failures.KINDS`);
+    `usd_estimated` says that nobody knows whether and what the provider charged, and that `usd` is the forecast.
     """
 
     model: str
@@ -189,6 +212,8 @@ class Attempt:
     evidence: tuple[Evidence, ...] = ()
     recorded: bool = False
     finish_reason: str | None = None
+    failure: str | None = None
+    usd_estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

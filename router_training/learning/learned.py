@@ -44,12 +44,18 @@ class Learned:
         """Return forecasts for n prompts with vectors (n, d), at the catalogue's prices."""
         inputs = self.scale.inputs(vectors, surface_features(prompts))
         read, written, latency_s = self.tokens.forecast(inputs, character_counts(prompts))
+        written_high, latency_high_s = self.tokens.high(written, latency_s)
+        longest = np.array([catalogue[name].max_tokens or np.inf for name in self.models])
+        usd = self.tokens.usd(read, written, self.models, catalogue)
+        usd_high = self.tokens.usd(read, np.minimum(written_high, longest), self.models, catalogue)
         return Forecasts(
             models=self.models,
             p_success=self.calibration.apply(self.success.predict(inputs)),
-            usd=self.tokens.usd(read, written, self.models, catalogue),
+            usd=usd,
             latency_s=latency_s,
             novelty=self.novelty.score(vectors),
+            usd_high=np.maximum(usd, usd_high),
+            latency_high_s=latency_high_s,
         )
 
     def usd_scale(self, catalogue: Catalogue) -> float:

@@ -16,6 +16,8 @@ from router_training.outcomes import OutcomeTable
 RIDGE = 3.0
 FEWEST_OUTCOMES = 20
 CHARS_PER_TOKEN = 4.0
+HIGH = 0.95
+"""The share of calls that stay below what is reckoned with before a call."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +26,8 @@ class TokenModel:
 
     Completion tokens are exp(inputs @ weights + intercept) - 1, times a factor that makes the training mean right,
     kept within the range seen; prompt tokens are start + rate * characters; seconds are a + b * prompt + c * completion
-    tokens. `latency` (m, 3) is NaN where no latency was recorded.
+    tokens. `latency` (m, 3) is NaN where no latency was recorded. `completion_high` and `latency_high` (m,) are the
+    HIGH quantiles of actual / forecast on tasks that the forecast had not seen, at least 1.
     """
 
     weights: FloatArray
@@ -33,14 +36,20 @@ class TokenModel:
     most: FloatArray
     prompt: FloatArray
     latency: FloatArray
+    completion_high: FloatArray
+    latency_high: FloatArray
 
     def forecast(self, inputs: Vectors, n_chars: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return (prompt tokens, completion tokens, seconds), each of shape (n, m)."""
-        written = np.expm1(np.minimum(inputs @ self.weights.T + self.intercept, 20.0)) * self.factor
-        completion: FloatArray = np.clip(written, 0.0, self.most)
+        completion = _completion(inputs, self.weights, self.intercept, self.factor, self.most)
         prompt: FloatArray = self.prompt[:, 0] + self.prompt[:, 1] * n_chars[:, None]
         base, per_prompt, per_completion = self.latency.T
         return prompt, completion, base + per_prompt * prompt + per_completion * completion
+
+    def high(self, completion: FloatArray, latency_s: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the completion tokens and seconds, each (n, m), that HIGH of such calls stay below."""
+        written = np.minimum(completion * self.completion_high, np.maximum(self.most, completion))
+        return written, latency_s * self.latency_high
 
     def usd(
         self, prompt: FloatArray, completion: FloatArray, models: tuple[str, ...], catalogue: Catalogue
@@ -74,10 +83,37 @@ def fit_tokens(table: OutcomeTable, models: tuple[str, ...], inputs: Vectors) ->
         read, written, seconds = (
             matrix[:, j] for matrix in (table.prompt_tokens, table.completion_tokens, table.latency_s)
         )
-        prompt, latency_s = _fit_prompt(n_chars, read), _fit_latency(read, written, seconds)
-        rows.append((*_fit_completion(inputs, written), prompt, latency_s))
-    weights, intercept, factor, most, prompts, latency = (np.array(part) for part in zip(*rows, strict=True))
-    return TokenModel(weights, intercept, factor, most, prompts, latency)
+        prompt, latency = _fit_prompt(n_chars, read), _fit_latency(read, written, seconds)
+        unseen = _unseen_completion(inputs, written)
+        forecast_s = latency @ np.stack([np.ones(len(unseen)), prompt[0] + prompt[1] * n_chars, unseen])
+        high = (_high_ratio(written, unseen), _high_ratio(seconds, forecast_s))
+        rows.append((*_fit_completion(inputs, written), prompt, latency, *high))
+    return TokenModel(*(np.array(part) for part in zip(*rows, strict=True)))
+
+
+def _completion(
+    inputs: Vectors, weights: FloatArray, intercept: FloatArray, factor: FloatArray, most: FloatArray
+) -> FloatArray:
+    written = np.expm1(np.minimum(inputs @ weights.T + intercept, 20.0)) * factor
+    return np.asarray(np.clip(written, 0.0, most))
+
+
+def _unseen_completion(inputs: Vectors, tokens: FloatArray) -> FloatArray:
+    """Return the completion tokens (n,) that each half of the tasks would have been forecast by the other half."""
+    half = np.random.default_rng(0).permutation(len(tokens)) % 2
+    unseen = np.empty(len(tokens))
+    for side in (0, 1):
+        fitted = _fit_completion(inputs[half != side], tokens[half != side])
+        unseen[half == side] = _completion(inputs[half == side], *(np.asarray(part) for part in fitted))
+    return unseen
+
+
+def _high_ratio(actual: FloatArray, forecast: FloatArray) -> float:
+    """Return the HIGH quantile of actual / forecast, at least 1; 1 where nothing was measured."""
+    measured = np.isfinite(actual) & np.isfinite(forecast) & (forecast > 0.0)
+    if not measured.any():
+        return 1.0
+    return max(1.0, float(np.quantile(actual[measured] / forecast[measured], HIGH, method="higher")))
 
 
 def _fit_completion(inputs: Vectors, tokens: FloatArray) -> tuple[FloatArray, float, float, float]:
