@@ -8,7 +8,7 @@ asks only what fits the limits; gives up only after a failure, or when the limit
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from router_training.contract import Attempt, Forecast, Task, UsageError
@@ -16,20 +16,41 @@ from router_training.contract import Attempt, Forecast, Task, UsageError
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the caller allows: `dial` in [0, 1] from cost to quality, USD and seconds for the whole request."""
+    """What the caller allows for the whole request; None is no limit.
+
+    `dial` in [0, 1] goes from cost to quality. `max_attempts` counts models asked, `min_quality` in [0, 1] is a
+    share of the best forecast, `allow` and `deny` are names of models.
+    """
 
     dial: float = 0.8
     max_usd: float | None = None
     deadline_s: float | None = None
+    max_attempts: int | None = None
+    min_quality: float | None = None
+    allow: tuple[str, ...] | None = None
+    deny: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not (is_number(self.dial) and 0.0 <= self.dial <= 1.0):
+        if not _is_share(self.dial):
             raise UsageError(
                 f"dial is {self.dial!r}; it must lie in [0, 1]: 0 is cheapest, 1 is best, 0.8 is usual"
+            )
+        if self.min_quality is not None and not _is_share(self.min_quality):
+            raise UsageError(
+                f"min_quality is {self.min_quality!r}; it must lie in [0, 1], a share of the best model's quality, "
+                "or be None for no limit"
             )
         for name, limit in (("max_usd", self.max_usd), ("deadline_s", self.deadline_s)):
             if limit is not None and not (is_number(limit) and limit >= 0.0):
                 raise UsageError(f"{name} is {limit!r}; it must be 0 or more, or None for no limit")
+        n = self.max_attempts
+        if n is not None and not (isinstance(n, int) and not isinstance(n, bool) and n >= 0):
+            raise UsageError(
+                f"max_attempts is {n!r}; it must be a whole number, 0 or more, or None for no limit"
+            )
+        for name, names in (("allow", self.allow), ("deny", self.deny)):
+            if names is not None and not (isinstance(names, tuple) and all(isinstance(n, str) for n in names)):
+                raise UsageError(f"{name} is {names!r}; it must be a list of model names")
 
 
 def is_number(value: object) -> bool:
@@ -37,12 +58,18 @@ def is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def _is_share(value: object) -> bool:
+    return isinstance(value, int | float) and is_number(value) and 0.0 <= value <= 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class Situation:
     """All a strategy may look at.
 
     `elapsed_s` is the time this request has taken so far; `usd_scale` is the amount that weighs as much as
-    a certain success when the dial is at one half (None: the dearest forecast).
+    a certain success when the dial is at one half (None: the dearest forecast). `barred` holds the models that may
+    not be asked, each with the reason; a model less likely to succeed than `p_floor` is asked only where no
+    other can be, and then the likeliest is. `forgotten` are attempts that still count against the limits.
     """
 
     task: Task
@@ -51,6 +78,9 @@ class Situation:
     limits: Limits = field(default_factory=Limits)
     elapsed_s: float = 0.0
     usd_scale: float | None = None
+    barred: Mapping[str, str] = field(default_factory=dict)
+    p_floor: float = 0.0
+    forgotten: tuple[Attempt, ...] = ()
 
     def answered(self) -> tuple[Attempt, ...]:
         """Return the attempts that have an answer, in the order they were made."""
@@ -65,24 +95,61 @@ class Situation:
         return "; ".join(f"{a.model} failed: {a.error}" for a in self.attempts if a.text is None)
 
     def open(self) -> tuple[Forecast, ...]:
-        """Return the forecasts of models not asked yet whose call fits what is left, in catalogue order."""
-        asked = {attempt.model for attempt in self.attempts}
-        return tuple(
-            forecast for forecast in self.forecasts if forecast.model not in asked and self.fits([forecast])
-        )
+        """Return the forecasts of models that may be asked now, in catalogue order.
+
+        They have not been asked yet, are not barred, their call fits what is left, and they reach `p_floor`.
+        """
+        left = [forecast for forecast in self.untried() if self.fits([forecast])]
+        reaching = tuple(forecast for forecast in left if forecast.p_success >= self.p_floor)
+        if reaching or not left:
+            return reaching
+        return (min(left, key=lambda f: (-f.p_success, f.usd, f.model)),)
+
+    def untried(self) -> tuple[Forecast, ...]:
+        """Return the forecasts of models that are neither asked nor barred, whatever the limits say."""
+        known = {attempt.model for attempt in (*self.attempts, *self.forgotten)} | self.barred.keys()
+        return tuple(forecast for forecast in self.forecasts if forecast.model not in known)
 
     def fits(self, calls: Iterable[Forecast]) -> bool:
-        """Tell whether these calls, made at once, are forecast to stay within budget and deadline.
+        """Tell whether these calls, made at once, stay within the limits even at the forecasts' upper bounds.
 
         A latency that nobody knows (NaN) is not forecast to break a deadline that has not passed yet.
         """
-        calls = tuple(calls)
-        spent_usd = sum(attempt.usd for attempt in self.attempts)
-        usd = spent_usd + sum(call.usd for call in calls)
-        waits = [call.latency_s for call in calls if not math.isnan(call.latency_s)]
+        return not self.broken_by(tuple(calls))
+
+    def broken_by(self, calls: Sequence[Forecast]) -> str:
+        """Return the limit that these calls, made at once, might break, in words; empty if none."""
+        limits, made = self.limits, len(self.attempts) + len(self.forgotten)
+        usd = self.spent_usd() + sum(call.usd_bound for call in calls)
+        waits = [call.latency_bound_s for call in calls if not math.isnan(call.latency_bound_s)]
         latency_s = self.elapsed_s + max(waits, default=0.0)
-        max_usd, deadline_s = self.limits.max_usd, self.limits.deadline_s
-        return (max_usd is None or usd <= max_usd) and (deadline_s is None or latency_s <= deadline_s)
+        if limits.max_attempts is not None and made + len(calls) > limits.max_attempts:
+            return f"max_attempts {limits.max_attempts} is used up"
+        if limits.max_usd is not None and usd > limits.max_usd:
+            return f"might bring the cost to ${usd:.3g}, over max_usd {limits.max_usd:g}"
+        # a deadline that is reached leaves no time for any call
+        late = limits.deadline_s is not None and (
+            latency_s > limits.deadline_s or self.elapsed_s >= limits.deadline_s
+        )
+        return f"might bring the time to {latency_s:.3g} s, over deadline_s {limits.deadline_s:g}" if late else ""
+
+    def spent_usd(self) -> float:
+        """Return what this request may have cost so far: where nobody knows, the upper bound of the forecast."""
+        bounds = {forecast.model: forecast.usd_bound for forecast in self.forecasts}
+        usd = 0.0
+        for attempt in (*self.attempts, *self.forgotten):
+            usd += max(attempt.usd, bounds.get(attempt.model, 0.0)) if attempt.usd_estimated else attempt.usd
+            usd += sum(evidence.usd for evidence in attempt.evidence)
+        return usd
+
+    def dead_end(self) -> str:
+        """Return one line that says why no further model can be asked: what failed, what is barred, what is too dear."""
+        shut = [f"{model} is left out: {reason}" for model, reason in self.barred.items()]
+        shut += [f"{f.model} {broken}" for f in self.untried() if (broken := self.broken_by((f,)))]
+        failures = self.failures()
+        if not failures:
+            return f"{NOTHING_FITS} ({'; '.join(shut)})" if shut else NOTHING_FITS
+        return "; ".join([failures, *shut])
 
     def utility(self, forecast: Forecast) -> float:
         """Return dial * p_success - (1 - dial) * usd / usd_scale."""
@@ -95,18 +162,11 @@ class Situation:
         return min(forecasts, key=lambda f: (-self.utility(f), f.usd, f.model), default=None)
 
     def without_failures(self) -> Situation:
-        """Return the same situation as if the models that failed did not exist; what they cost stays spent."""
-        failed = {attempt.model: attempt.usd for attempt in self.attempts if attempt.text is None}
+        """Return the same situation as if the models that failed did not exist; the limits remember them."""
+        failed = tuple(attempt for attempt in self.attempts if attempt.text is None)
         if not failed:
             return self
-        left = None if self.limits.max_usd is None else self.limits.max_usd - sum(failed.values())
-        overspent = left is not None and left < 0.0
-        return replace(
-            self,
-            forecasts=() if overspent else tuple(f for f in self.forecasts if f.model not in failed),
-            attempts=self.answered(),
-            limits=replace(self.limits, max_usd=0.0 if overspent else left),
-        )
+        return replace(self, attempts=self.answered(), forgotten=self.forgotten + failed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,4 +196,25 @@ class GiveUp:
 
 
 Move = Ask | Accept | GiveUp
+
+
+
+def within_limits(move: Move, situation: Situation) -> Move:
+    """Return the move without the calls that the situation does not allow; where none is left, give up.
+
+    Whatever a strategy asks for: no call starts that might break a limit, repeat one, or ask a barred model.
+    """
+    if not isinstance(move, Ask):
+        return move
+    allowed = {forecast.model: forecast for forecast in situation.open()}
+    kept: list[Forecast] = []
+    for model in dict.fromkeys(move.models):
+        if model in allowed and situation.fits([*kept, allowed[model]]):
+            kept.append(allowed[model])
+    if not kept:
+        return GiveUp(situation.dead_end())
+    names = tuple(forecast.model for forecast in kept)
+    return move if names == move.models else replace(move, models=names)
+
+
 NOTHING_FITS = "no model that has not been asked fits the budget and the deadline"

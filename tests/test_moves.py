@@ -1,10 +1,12 @@
 """What a strategy may look at."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, strategies as st
 
-from orchestrator.moves import Limits, Situation
-from router_training.contract import Attempt, Forecast, Task, UsageError
+from orchestrator.moves import NOTHING_FITS, Ask, GiveUp, Limits, Situation, within_limits
+from router_training.contract import Attempt, Evidence, Forecast, Task, UsageError
 
 CARDS = (Forecast("a", 0.5, 1.0, 1.0), Forecast("b", 0.9, 4.0, 3.0), Forecast("c", 0.9, 4.0, 9.0))
 
@@ -49,16 +51,64 @@ def test_free_models_are_compared_by_success_alone():
     assert Situation(Task("hi"), free).preferred(free).model == "b"
 
 
-def test_without_its_failures_a_situation_forgets_the_models_but_not_the_money():
-    left = situation(
-        Attempt("a", None, error="x", usd=3.0), Attempt("b", "ok", usd=1.0), max_usd=8.0
-    ).without_failures()
-    assert (
-        names(left.forecasts) == ["b", "c"] and names(left.attempts) == ["b"] and left.limits.max_usd == 5.0
-    )
+def test_without_its_failures_a_situation_forgets_the_models_but_not_what_they_used_up():
+    failed, answered = Attempt("a", None, error="x", usd=3.0), Attempt("b", "ok", usd=1.0)
+    left = situation(failed, answered, max_usd=8.0).without_failures()
+    assert names(left.attempts) == ["b"] and names(left.open()) == ["c"] and left.spent_usd() == 4.0
+    assert situation(failed, answered, max_usd=7.9).without_failures().open() == ()
+    assert situation(failed, answered, max_attempts=2).without_failures().open() == ()
     assert situation().without_failures() == situation()
-    broke = situation(Attempt("a", None, error="x", usd=3.0), max_usd=2.0).without_failures()
-    assert broke.open() == () and broke.limits.max_usd == 0.0
+
+
+def test_a_call_is_reckoned_with_at_its_upper_bound():
+    wide = (replace(CARDS[0], usd_high=2.0, latency_high_s=5.0),)
+    for limits, fits in (
+        ({"max_usd": 2.0}, True),
+        ({"max_usd": 1.9}, False),
+        ({"deadline_s": 5.0}, True),
+        ({"deadline_s": 4.9}, False),
+    ):
+        assert bool(Situation(Task("hi"), wide, limits=Limits(**limits)).open()) is fits
+
+
+def test_what_nobody_knows_the_price_of_counts_at_its_upper_bound():
+    wide = (replace(CARDS[0], usd_high=2.0), *CARDS[1:])
+    cut = Attempt("a", None, error="timed out", usd=1.0, usd_estimated=True)
+    assert Situation(Task("hi"), wide, (cut,)).spent_usd() == 2.0
+    assert Situation(Task("hi"), wide, (replace(cut, usd_estimated=False),)).spent_usd() == 1.0
+
+
+def test_the_price_of_evidence_is_money_spent():
+    judged = Attempt("a", "x", usd=1.0, evidence=(Evidence("judge", 0.5, "said so", usd=3.0),))
+    assert situation(judged).spent_usd() == 4.0 and names(situation(judged, max_usd=7.9).open()) == []
+
+
+def test_models_below_the_floor_are_asked_only_where_no_other_can_be():
+    at = Situation(Task("hi"), CARDS, p_floor=0.8)
+    assert names(at.open()) == ["b", "c"]
+    assert names(replace(at, barred={"b": "denied", "c": "denied"}).open()) == ["a"]
+    cheap = replace(at, forecasts=(*CARDS, Forecast("d", 0.6, 1.0, 1.0)), limits=Limits(max_usd=1.0))
+    assert names(cheap.open()) == ["d"], "the likeliest of those that fit"
+
+
+def test_a_dead_end_says_what_stands_in_the_way_of_every_model():
+    failed = Attempt("a", None, error="x", usd=3.0)
+    at = replace(situation(failed, max_usd=5.0), barred={"c": "denied"})
+    assert at.dead_end() == (
+        "a failed: x; c is left out: denied; b might bring the cost to $7, over max_usd 5"
+    )
+    assert "a might bring the time to 1 s, over deadline_s 0.5" in situation(deadline_s=0.5).dead_end()
+    assert "b max_attempts 1 is used up" in situation(failed, max_attempts=1).dead_end()
+    assert Situation(Task("hi"), ()).dead_end() == NOTHING_FITS
+
+
+def test_what_a_strategy_asks_beyond_the_limits_is_not_asked():
+    at = replace(situation(max_usd=5.5), barred={"c": "denied"})
+    assert within_limits(Ask(("c", "b", "b", "a", "nobody")), at) == Ask(("b", "a"))
+    assert within_limits(Ask(("a", "b")), situation(max_usd=4.5)) == Ask(("a",))
+    assert within_limits(Ask(("c", "b")), situation(max_attempts=1)) == Ask(("c",))
+    assert isinstance(within_limits(Ask(("a",)), situation(max_attempts=0)), GiveUp)
+    assert within_limits(Ask(("a",), check=False), situation()) == Ask(("a",), check=False)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +120,13 @@ def test_without_its_failures_a_situation_forgets_the_models_but_not_the_money()
         {"max_usd": -1.0},
         {"max_usd": "1"},
         {"deadline_s": -1.0},
+        {"deadline_s": float("nan")},
+        {"max_attempts": -1},
+        {"max_attempts": 1.0},
+        {"max_attempts": True},
+        {"min_quality": 95},
+        {"allow": "small"},
+        {"deny": ("a", 1)},
     ],
 )
 def test_a_limit_outside_its_range_is_refused(bad):
