@@ -128,12 +128,12 @@ def _router(
 ) -> RouterNode:
     decide = strategies.load(strategy) if isinstance(strategy, str) else strategy
     if policy is None:
-        return RouterNode(RoleForecaster(cards), decide, dial)
+        return RouterNode(RoleForecaster(cards), decide, dial, cards)
 
     def forecast(task: Task) -> tuple[Forecast, ...]:
         return tuple(one for one in policy.forecast([task.prompt]).row(0) if one.model in cards)
 
-    return RouterNode(forecast, decide, dial, getattr(policy, "usd_scale", None))
+    return RouterNode(forecast, decide, dial, cards, getattr(policy, "usd_scale", None))
 
 
 def _name(strategy: str | strategies.Strategy) -> str:

@@ -49,7 +49,9 @@ class Limits:
                 f"max_attempts is {n!r}; it must be a whole number, 0 or more, or None for no limit"
             )
         for name, names in (("allow", self.allow), ("deny", self.deny)):
-            if names is not None and not (isinstance(names, tuple) and all(isinstance(n, str) for n in names)):
+            if names is not None and not (
+                isinstance(names, tuple) and all(isinstance(n, str) for n in names)
+            ):
                 raise UsageError(f"{name} is {names!r}; it must be a list of model names")
 
 
@@ -131,7 +133,11 @@ class Situation:
         late = limits.deadline_s is not None and (
             latency_s > limits.deadline_s or self.elapsed_s >= limits.deadline_s
         )
-        return f"might bring the time to {latency_s:.3g} s, over deadline_s {limits.deadline_s:g}" if late else ""
+        return (
+            f"might bring the time to {latency_s:.3g} s, over deadline_s {limits.deadline_s:g}"
+            if late
+            else ""
+        )
 
     def spent_usd(self) -> float:
         """Return what this request may have cost so far: where nobody knows, the upper bound of the forecast."""
@@ -196,7 +202,6 @@ class GiveUp:
 
 
 Move = Ask | Accept | GiveUp
-
 
 
 def within_limits(move: Move, situation: Situation) -> Move:

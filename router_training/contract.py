@@ -182,13 +182,17 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Why a model was chosen: forecasts, the dial, and the probability with which this choice is made."""
+    """Why a model was chosen: forecasts, the dial, and the probability with which this choice is made.
+
+    `barred` holds the models that could not be asked, each with the reason.
+    """
 
     model: str
     dial: float
     propensity: float
     reason: str
     forecasts: tuple[Forecast, ...] = field(default=())
+    barred: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -411,3 +411,43 @@ def test_an_unknown_latency_is_no_reason_to_refuse_and_is_not_printed():
     unknown = graph(policy=Expect(latency_s=(float("nan"),) * 3))
     state = unknown.invoke({**CLASSIC, "deadline_s": 5.0})
     assert state["model"] == "middle" and "nan" not in state["decision"]["reason"]
+
+
+def test_only_models_that_the_request_allows_are_asked_and_the_others_are_on_record():
+    state = graph().invoke({**CLASSIC, "dial": 1.0, "deny": ["large"]})
+    assert state["model"] == "middle" and state["decision"]["barred"] == {"large": "denied by the request"}
+    assert graph().invoke({**CLASSIC, "dial": 1.0, "allow": ["small"]})["model"] == "small"
+    nobody = graph().invoke({**CLASSIC, "allow": []})
+    assert nobody["model"] is None and nobody["attempts"] == []
+    assert "small is left out: not among those that the request allows" in nobody["result"]
+    with pytest.raises(
+        UsageError, match="'huge', which is no model here; the models are small, middle, large"
+    ):
+        graph().invoke({**CLASSIC, "deny": ["huge"]})
+
+
+def test_no_more_models_are_asked_than_the_request_allows_attempts():
+    one = graph({"small": "s", "middle": None, "large": "l"}).invoke({**CLASSIC, "max_attempts": 1})
+    assert len(one["attempts"]) == 1 and one["model"] is None
+    assert "middle failed: scripted failure" in one["error"] and "max_attempts 1 is used up" in one["error"]
+
+
+def test_min_quality_keeps_out_models_below_its_share_of_the_best_and_an_exception_is_said():
+    wanted = {**CLASSIC, "dial": 0.0, "min_quality": 0.8}
+    assert graph().invoke({**wanted, "min_quality": 0.5})["model"] == "small"
+    assert graph().invoke(wanted)["model"] == "middle", "0.75 is more than 0.8 of 0.9"
+    poor = graph().invoke({**wanted, "max_usd": 0.15})
+    assert poor["model"] == "small"
+    assert poor["note"].startswith(
+        "min_quality 0.8 was not reached: small is forecast to succeed with 60%, 72%"
+    )
+    assert graph().invoke(wanted)["note"] is None
+
+
+def test_a_prompt_too_long_for_a_model_never_reaches_it():
+    cards = {**CARDS, "middle": ModelCard("middle", 1.0, 1.0, context_tokens=300)}
+    one = build_graph(Expect(), catalogue=cards, models=says({name: name for name in CARDS}))
+    long = one.invoke({"input": "word " * 500})
+    assert long["model"] == "large" and "takes 300 tokens" in long["decision"]["barred"]["middle"]
+    turns = [HumanMessage("word " * 500), AIMessage("ok"), HumanMessage("And now?")]
+    assert one.invoke({"messages": turns})["model"] == "large", "the whole conversation has to fit"

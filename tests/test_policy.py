@@ -211,3 +211,15 @@ def test_prompts_must_be_a_list_of_strings(two_kinds_policy, prompts, message):
 def test_an_unknown_dial_is_refused(two_kinds_policy, dial):
     with pytest.raises(UsageError, match=r"must lie in \[0, 1\]"):
         two_kinds_policy.choose([SUM], dial=dial)
+
+
+def test_what_a_call_may_cost_at_most_is_bounded_by_the_cards_max_tokens(two_kinds_policy):
+    prompts = ["Write poem number 7 about rain in 300 words.", "What is 2 plus 2?"]
+    forecasts = two_kinds_policy.forecast(prompts)
+    assert (forecasts.usd_high >= forecasts.usd).all()
+    assert (forecasts.latency_high_s >= forecasts.latency_s).all()
+    short = {name: replace(card, max_tokens=1) for name, card in two_kinds_policy.catalogue.items()}
+    bounded = two_kinds_policy.with_catalogue(short).forecast(prompts)
+    assert np.array_equal(bounded.usd, forecasts.usd) and (bounded.usd_high == bounded.usd).all()
+    (first, _), one = forecasts.row(0), forecasts.usd_high[0, 0]
+    assert first.usd_high == one == first.usd_bound

@@ -94,3 +94,37 @@ def test_a_token_model_survives_its_arrays(two_kinds, inputs):
         tokens.forecast(inputs, chars(two_kinds)), again.forecast(inputs, chars(two_kinds)), strict=True
     ):
         assert np.array_equal(one, other)
+
+
+def test_nineteen_calls_in_twenty_stay_below_the_high_forecast():
+    rng = np.random.default_rng(0)
+    n = 2000
+    written = np.ceil(np.exp(rng.normal(4.0, 0.6, n)))
+    seconds = 0.1 + 0.01 * written * np.exp(rng.normal(0.0, 0.3, n))
+    rows = [
+        {
+            "task_id": f"{i}",
+            "prompt": f"prompt {i}",
+            "model": m,
+            "quality": 1.0,
+            "prompt_tokens": 5,
+            "completion_tokens": written[i],
+            "latency_s": seconds[i],
+        }
+        for i in range(n)
+        for m in MODELS
+    ]
+    table = OutcomeTable.from_frame(pd.DataFrame(rows))
+    inputs = rng.normal(size=(n, 3)).astype(np.float32)
+    tokens = fit_tokens(table, MODELS, inputs)
+    _, completion, latency_s = tokens.forecast(inputs, chars(table))
+    completion_high, latency_high_s = tokens.high(completion, latency_s)
+    for actual, high in ((table.completion_tokens, completion_high), (table.latency_s, latency_high_s)):
+        assert 0.93 <= (actual <= high).mean() <= 0.97
+    assert (completion_high >= completion).all() and completion_high.max() <= written.max()
+
+
+def test_nothing_measured_leaves_the_forecast_its_own_bound(two_kinds, inputs):
+    bare = without(two_kinds, "prompt_tokens", "completion_tokens", "latency_s")
+    tokens = fit_tokens(bare, MODELS, inputs)
+    assert (tokens.completion_high == 1.0).all() and (tokens.latency_high == 1.0).all()

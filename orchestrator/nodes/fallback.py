@@ -8,7 +8,7 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 
 from orchestrator import plain
-from orchestrator.moves import NOTHING_FITS, Accept, Ask, GiveUp, Move
+from orchestrator.moves import Accept, Ask, GiveUp, Move
 from orchestrator.nodes.finish import Finish
 from orchestrator.nodes.router import RouterNode, written
 from orchestrator.nodes.state import FALLBACK
@@ -26,7 +26,7 @@ class FallbackNode(Step):
         situation = self.router.situation(input, plain.decision(input["decision"]).forecasts)
         left = sorted(situation.open(), key=lambda f: (-f.p_success, f.usd, f.model))
         best = situation.best()
-        move: Move = GiveUp(situation.failures() or NOTHING_FITS)
+        move: Move = GiveUp(situation.dead_end())
         if left:
             move = Ask((left[0].model,), check=False)
         elif best is not None:

@@ -28,6 +28,7 @@ class Finish:
     def __call__(self, state: Mapping[str, Any]) -> dict[str, Any]:
         """Return what the caller gets, given a state whose move is the last one."""
         answer = _outcome(state["move"], state["attempts"])
+        answer["note"] = _note(answer["model"], state)
         if self.feedback is not None:
             self.tell({**state, **answer}, self.feedback)
         return {**answer, "messages": [AIMessage(answer["result"])]} if is_conversation(state) else answer
@@ -72,3 +73,14 @@ def _outcome(move: Mapping[str, Any], attempts: Sequence[Mapping[str, Any]]) -> 
         "model": None,
         "error": reason,
     }
+
+
+def _note(model: str | None, state: Mapping[str, Any]) -> str | None:
+    """Say where the answer comes from a model below the floor that min_quality sets."""
+    p_of = {forecast["model"]: forecast["p_success"] for forecast in state["decision"]["forecasts"]}
+    if model is None or p_of[model] >= state["p_floor"]:
+        return None
+    return (
+        f"min_quality {state['min_quality']:g} was not reached: {model} is forecast to succeed with {p_of[model]:.0%}, "
+        f"{state['p_floor']:.0%} would be needed, and no model that reaches it could be asked or answered"
+    )

@@ -14,11 +14,13 @@ import numpy as np
 from langchain_core.runnables import RunnableConfig
 
 from orchestrator import plain
-from orchestrator.moves import Accept, Ask, GiveUp, Limits, Move, Situation
-from orchestrator.nodes.state import ROUTER, task_of
+from orchestrator.barring import limits_of, too_short, unfit
+from orchestrator.bounds import call_bounds
+from orchestrator.moves import Accept, Ask, GiveUp, Move, Situation, within_limits
+from orchestrator.nodes.state import ROUTER, requirements_of, task_of
 from orchestrator.nodes.step import Step
 from orchestrator.strategies import Strategy
-from router_training.contract import Decision, Forecast, Task
+from router_training.contract import Catalogue, Decision, Forecast, Task
 
 
 @dataclass(eq=False)
@@ -28,6 +30,7 @@ class RouterNode(Step):
     forecast: Callable[[Task], tuple[Forecast, ...]]
     strategy: Strategy
     dial: float
+    cards: Catalogue
     usd_scale: float | None = None
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
@@ -49,7 +52,7 @@ class RouterNode(Step):
     ) -> dict[str, Any]:
         """Make the first move and write down why."""
         situation = self.situation({**state, "attempts": (), "latency_s": elapsed_s}, forecasts)
-        move = self.strategy(situation)
+        move = within_limits(self.strategy(situation), situation)
         decision = _decide(situation, move)
         return {
             "trace_id": uuid4().hex,
@@ -60,25 +63,36 @@ class RouterNode(Step):
             "usd": 0.0,
             "latency_s": elapsed_s,
             "path": [ROUTER],
+            "p_floor": situation.p_floor,
         }
 
     def proceed(self, state: Mapping[str, Any], forecasts: tuple[Forecast, ...]) -> dict[str, Any]:
         """Return the next move in plain form, knowing how the attempts so far went."""
         situation = self.situation(state, forecasts)
-        return written(self.strategy(situation), situation)
+        return written(within_limits(self.strategy(situation), situation), situation)
 
     def situation(self, state: Mapping[str, Any], forecasts: tuple[Forecast, ...]) -> Situation:
         """Return the state as strategies see it."""
-        dial = state.get("dial")
-        limits = Limits(self.dial if dial is None else dial, state.get("max_usd"), state.get("deadline_s"))
+        limits = limits_of(state, self.dial)
         attempts = tuple(plain.attempt(kept) for kept in state.get("attempts", ()))
-        return Situation(task_of(state), forecasts, attempts, limits, state["latency_s"], self.usd_scale)
+        never = unfit(self.cards, limits, requirements_of(state))
+        likeliest = max((f.p_success for f in forecasts if f.model not in never), default=0.0)
+        return Situation(
+            task=task_of(state),
+            forecasts=forecasts,
+            attempts=attempts,
+            limits=limits,
+            elapsed_s=state["latency_s"],
+            usd_scale=self.usd_scale,
+            barred={**never, **too_short(self.cards, attempts)},
+            p_floor=(limits.min_quality or 0.0) * likeliest,
+        )
 
 
 def _decide(situation: Situation, move: Move) -> Decision:
     dial = situation.limits.dial
     if not isinstance(move, Ask):
-        return Decision("", dial, 1.0, getattr(move, "reason", ""), situation.forecasts)
+        return Decision("", dial, 1.0, getattr(move, "reason", ""), situation.forecasts, situation.barred)
     first = next(forecast for forecast in situation.forecasts if forecast.model == move.models[0])
     others = f" with {', '.join(move.models[1:])}" if move.models[1:] else ""
     wait = "" if math.isnan(first.latency_s) else f" in {first.latency_s:.2g} s"
@@ -86,7 +100,7 @@ def _decide(situation: Situation, move: Move) -> Decision:
         f"{first.model}{others}: forecast to succeed with {first.p_success:.0%} "
         f"for ${_amount(first.usd)}{wait}, at dial {dial:g}"
     )
-    return Decision(first.model, dial, 1.0, reason, situation.forecasts)
+    return Decision(first.model, dial, 1.0, reason, situation.forecasts, situation.barred)
 
 
 def _amount(usd: float) -> str:
@@ -97,7 +111,7 @@ def written(move: Move, situation: Situation) -> dict[str, Any]:
     """Return the move in plain form."""
     match move:
         case Ask(models, check):
-            return {"ask": list(models), "check": check}
+            return {"ask": list(models), "check": check, "bounds": call_bounds(situation, models)}
         case Accept(attempt):
             return {"accept": situation.attempts.index(attempt)}
         case GiveUp(reason):

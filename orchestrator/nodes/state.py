@@ -8,13 +8,14 @@ from typing import Annotated, Any, TypedDict
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langgraph.graph.message import add_messages
 
+from router_training.capabilities import Requirements, tokens_in
 from router_training.contract import Task, UsageError
 
 ROUTER, VERIFIER, FALLBACK = "router", "verifier", "fallback"
 
 
 class Request(TypedDict, total=False):
-    """What a caller gives: `input` or `messages`, and if wanted a task type and limits."""
+    """What a caller gives: `input` or `messages`, and if wanted a task type and limits (see `moves.Limits`)."""
 
     input: str
     messages: Annotated[list[AnyMessage], add_messages]
@@ -22,18 +23,24 @@ class Request(TypedDict, total=False):
     dial: float | None
     max_usd: float | None
     deadline_s: float | None
+    max_attempts: int | None
+    min_quality: float | None
+    allow: list[str] | None
+    deny: list[str] | None
 
 
 class Answer(Request, total=False):
     """What a caller gets. `attempts` and `decision` are plain forms of the contract's records.
 
-    `confidence` lies in [0, 1]; `model` is None and `error` says why when no model answered.
+    `confidence` lies in [0, 1]; `model` is None and `error` says why when no model answered; `note` says what of the
+    request could not be kept to, if anything.
     """
 
     result: str
     confidence: float
     model: str | None
     error: str | None
+    note: str | None
     attempts: list[dict[str, Any]]
     usd: float
     latency_s: float
@@ -48,10 +55,11 @@ def gather(drafts: list[dict[str, Any]] | None, new: list[dict[str, Any]] | None
 
 
 class State(Answer, total=False):
-    """What flows along the edges: the answer so far, unverified drafts, and the move to make."""
+    """What flows along the edges: the answer so far, unverified drafts, the move to make, the floor of p_success."""
 
     drafts: Annotated[list[dict[str, Any]], gather]
     move: dict[str, Any]
+    p_floor: float
 
 
 def is_conversation(state: Mapping[str, Any]) -> bool:
@@ -75,3 +83,10 @@ def task_of(state: Mapping[str, Any]) -> Task:
             f"the request asks nothing (input is {prompt!r}); give a text as input or in messages"
         )
     return Task(prompt, task_type=state.get("task_type"))
+
+
+def requirements_of(state: Mapping[str, Any]) -> Requirements:
+    """Return what the request needs of a model: room for the whole conversation, or for the one prompt."""
+    if not is_conversation(state):
+        return Requirements(prompt_tokens=tokens_in(task_of(state).prompt))
+    return Requirements(prompt_tokens=sum(tokens_in(str(message.text)) for message in state["messages"]))

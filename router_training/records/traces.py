@@ -167,6 +167,7 @@ def _router(record: RequestRecord, start: int) -> SpanRecord:
             "dial": decision.dial,
             "propensity": decision.propensity,
             "forecasts": [asdict(forecast) for forecast in decision.forecasts],
+            "barred": dict(decision.barred),
         },
     )
 

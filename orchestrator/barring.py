@@ -1,0 +1,66 @@
+"""Which models may not be asked in this request, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from orchestrator.moves import Limits
+from router_training.capabilities import Requirements, why_not
+from router_training.contract import Attempt, Catalogue, UsageError
+
+CONTEXT = "context length"
+
+
+def unfit(cards: Catalogue, limits: Limits, requirements: Requirements) -> dict[str, str]:
+    """Return the models that can never serve this request, each with the reason: not allowed, or not able.
+
+    Raises:
+        UsageError: if the limits allow or deny a model that does not exist.
+    """
+    unknown = [name for name in (*(limits.allow or ()), *limits.deny) if name not in cards]
+    if unknown:
+        raise UsageError(
+            f"allow or deny names {unknown[0]!r}, which is no model here; the models are {', '.join(cards)}"
+        )
+    reasons = {name: _refused(name, limits) or why_not(card, requirements) for name, card in cards.items()}
+    return {name: reason for name, reason in reasons.items() if reason}
+
+
+def _refused(name: str, limits: Limits) -> str | None:
+    if name in limits.deny:
+        return "denied by the request"
+    if limits.allow is not None and name not in limits.allow:
+        return "not among those that the request allows"
+    return None
+
+
+def too_short(cards: Catalogue, attempts: Iterable[Attempt]) -> dict[str, str]:
+    """Return the models that declare no longer a context than one for which this very request was too long."""
+    declared = {name: card.context_tokens for name, card in cards.items() if card.context_tokens is not None}
+    failed = {a.model: declared[a.model] for a in attempts if a.failure == CONTEXT and a.model in declared}
+    if not failed:
+        return {}
+    longest = max(failed, key=lambda name: failed[name])
+    reason = f"takes no more than the {failed[longest]:,} tokens of {longest}, for which the request was too long"
+    return {name: reason for name in declared.keys() - failed.keys() if declared[name] <= failed[longest]}
+
+
+def limits_of(state: Mapping[str, object], dial: float) -> Limits:
+    """Return the limits that a request sets; `dial` is that of requests that set none.
+
+    Raises:
+        UsageError: if one is outside its range.
+    """
+    given = {key: state.get(key) for key in ("max_usd", "deadline_s", "max_attempts", "min_quality")}
+    chosen = state.get("dial")
+    return Limits(
+        dial=dial if chosen is None else chosen,  # type: ignore[arg-type]  # Limits checks what a caller gave
+        allow=_names(state.get("allow")),
+        deny=_names(state.get("deny")) or (),
+        **given,  # type: ignore[arg-type]
+    )
+
+
+def _names(given: object) -> tuple[str, ...] | None:
+    is_list = isinstance(given, Sequence | set | frozenset) and not isinstance(given, str)
+    return tuple(given) if is_list else given  # type: ignore[arg-type, return-value]
