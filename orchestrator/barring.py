@@ -41,7 +41,9 @@ def too_short(cards: Catalogue, attempts: Iterable[Attempt]) -> dict[str, str]:
     if not failed:
         return {}
     longest = max(failed, key=lambda name: failed[name])
-    reason = f"takes no more than the {failed[longest]:,} tokens of {longest}, for which the request was too long"
+    reason = (
+        f"takes no more than the {failed[longest]:,} tokens of {longest}, for which the request was too long"
+    )
     return {name: reason for name in declared.keys() - failed.keys() if declared[name] <= failed[longest]}
 
 
