@@ -150,6 +150,8 @@ def test_a_request_becomes_a_trace_with_a_span_per_step(store, request_record):
         "usd": 0.001,
         "latency_s": None,
         "novelty": 0.1,
+        "usd_high": None,
+        "latency_high_s": None,
     }
     assert spans[4].get_attribute("mlflow.chat.tokenUsage") == {
         "input_tokens": 12,
