@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,8 @@ from langchain_core.exceptions import LangChainException
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.runnables import Runnable
+from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import Field, SkipValidation
 
 from router_training.contract import Catalogue, ModelCard, PointsmanError, UsageError
@@ -128,7 +130,10 @@ def _other_provider(card: ModelCard, options: dict[str, Any]) -> BaseChatModel:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a recorded or scripted model says; tokens that are None are not reported."""
+    """What a recorded or scripted model says; tokens that are None are not reported.
+
+    `tool_calls` are LangChain's: dicts with `name`, `args` and `id`.
+    """
 
     text: str
     prompt_tokens: int | None = None
@@ -136,6 +141,7 @@ class Reply:
     latency_s: float = 0.0
     usd: float | None = None
     finish_reason: str | None = None
+    tool_calls: tuple[Mapping[str, Any], ...] = ()
 
     def message(self, **metadata: Any) -> AIMessage:
         """Return the reply as LangChain's message."""
@@ -149,7 +155,8 @@ class Reply:
             }
         about = {"finish_reason": self.finish_reason, "usd": self.usd, **metadata}
         known = {key: value for key, value in about.items() if value is not None}
-        return AIMessage(content=self.text, usage_metadata=usage, response_metadata=known)
+        calls = [dict(call) for call in self.tool_calls]
+        return AIMessage(content=self.text, usage_metadata=usage, response_metadata=known, tool_calls=calls)
 
 
 class _OfflineModel(BaseChatModel):
@@ -169,6 +176,10 @@ class _OfflineModel(BaseChatModel):
     def to_message(self, reply: Reply) -> AIMessage:
         """Return the reply as a message."""
         return reply.message(model_name=self.label)
+
+    def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Runnable[Any, AIMessage]:
+        """Take tools and let them change nothing: what is said is decided already."""
+        return self.bind(tools=[convert_to_openai_tool(tool) for tool in tools], **kwargs)
 
     @property
     def _llm_type(self) -> str:

@@ -7,7 +7,7 @@ from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any
 
-from router_training.contract import Attempt, Decision, Evidence, Forecast, RequestRecord
+from router_training.contract import Attempt, Decision, Evidence, Forecast, RequestRecord, ToolCall
 
 
 def plain(record: Any) -> Any:
@@ -26,7 +26,9 @@ def _names(kind: type[Any]) -> tuple[str, ...]:
 
 def attempt(kept: Mapping[str, Any]) -> Attempt:
     """Rebuild an attempt from its plain form."""
-    return Attempt(**{**kept, "evidence": tuple(Evidence(**one) for one in kept["evidence"])})
+    evidence = tuple(Evidence(**one) for one in kept["evidence"])
+    tool_calls = tuple(ToolCall(**one) for one in kept.get("tool_calls", ()))
+    return Attempt(**{**kept, "evidence": evidence, "tool_calls": tool_calls})
 
 
 def decision(kept: Mapping[str, Any]) -> Decision:

@@ -196,13 +196,29 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool that a model called: `args` as JSON text, `call_id` as the endpoint gave it.
+
+    `result` is what the tool returned, or the error that the model was told; None where the call was not run here,
+    because it is the caller's to run or a limit was reached.
+    """
+
+    name: str
+    args: str
+    call_id: str
+    result: str | None = None
+    latency_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
-    """One finished model call inside a request.
+    """One finished model call inside a request; with tools, all calls until its answer: sums of tokens, USD, seconds.
 
     `text` is None when the call failed, and `error` then says why; `confidence` is None until verified.
     `recorded` marks an answer that was replayed, not asked for now; `finish_reason` is the endpoint's own word
     ("stop", "length", ...). `failure` names the kind of a failed call (`orchestrator.failures.KINDS`);
     `usd_estimated` says that nobody knows whether and what the provider charged, and that `usd` is the forecast.
+    `tool_calls` are in the order made; `message_id` is how the endpoint calls the answer.
     """
 
     model: str
@@ -218,6 +234,8 @@ class Attempt:
     finish_reason: str | None = None
     failure: str | None = None
     usd_estimated: bool = False
+    tool_calls: tuple[ToolCall, ...] = ()
+    message_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,11 @@ import json
 from hypothesis import given, strategies as st
 
 from orchestrator import plain
-from router_training.contract import Attempt, Decision, Evidence, Forecast
+from router_training.contract import Attempt, Decision, Evidence, Forecast, ToolCall
 
 text, unit = st.text(max_size=20), st.floats(0, 1)
 evidence = st.builds(Evidence, text, st.none() | unit, text, unit, unit)
+tool_calls = st.builds(ToolCall, text, text, text, st.none() | text, unit)
 attempts = st.builds(
     Attempt,
     text,
@@ -22,6 +23,8 @@ attempts = st.builds(
     st.lists(evidence, max_size=3).map(tuple),
     st.booleans(),
     st.none() | text,
+    tool_calls=st.lists(tool_calls, max_size=2).map(tuple),
+    message_id=st.none() | text,
 )
 decisions = st.builds(
     Decision,
