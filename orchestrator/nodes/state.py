@@ -11,7 +11,7 @@ from langgraph.graph.message import add_messages
 from router_training.capabilities import Requirements, tokens_in
 from router_training.contract import Task, UsageError
 
-ROUTER, VERIFIER, FALLBACK = "router", "verifier", "fallback"
+ROUTER, TOOLS, VERIFIER, FALLBACK = "router", "tools", "verifier", "fallback"
 
 
 class Request(TypedDict, total=False):

@@ -124,7 +124,7 @@ def _root(number: Number) -> Number:
 def _rounded(number: Number, digits: Number) -> Number:
     if digits != int(digits) or abs(int(digits)) > MOST_DIGITS:
         raise ToolException(f"round takes a whole number of digits, {MOST_DIGITS} at most")
-    return Fraction(round(number, int(digits)))
+    return _exact(round(number, int(digits)))
 
 
 def _bounded(number: Number) -> Number:
