@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from orchestrator.moves import Situation
+from orchestrator.moves import Ask, Check, Situation
+from router_training.contract import Forecast
 
 Bounds = dict[str, float | None]
 
 
-def call_bounds(situation: Situation, models: Sequence[str]) -> dict[str, Bounds]:
+def call_bounds(situation: Situation, move: Ask | Check) -> dict[str, Bounds]:
     """Return per model `timeout_s` and `usd`: what calls made at once may take and cost at most, None without limit.
 
-    Each may cost its forecast's upper bound and an equal share of what the budget leaves beyond those.
+    Each may cost its forecast's upper bound and an equal share of what the budget leaves beyond those. A stand-in
+    starts later, and has so much less time.
     """
-    limits = situation.limits
+    limits, calls = situation.limits, _calls(situation, move)
     left_s = None if limits.deadline_s is None else max(0.0, limits.deadline_s - situation.elapsed_s)
-    if limits.max_usd is None:
-        return {model: {"timeout_s": left_s, "usd": None} for model in models}
-    bounds = {f.model: f.usd_bound for f in situation.forecasts if f.model in models}
-    spare = (limits.max_usd - situation.spent_usd() - sum(bounds.values())) / max(len(bounds), 1)
-    return {model: {"timeout_s": left_s, "usd": bounds[model] + spare} for model in models}
+    delays = dict.fromkeys(move.hedge, move.after_s) if isinstance(move, Ask) else {}
+    spare: float | None = None
+    if limits.max_usd is not None:
+        bound = sum(call.usd_bound for call in calls)
+        spare = (limits.max_usd - situation.spent_usd() - bound) / max(len(calls), 1)
+    return {
+        call.model: {
+            "timeout_s": None if left_s is None else max(0.0, left_s - delays.get(call.model, 0.0)),
+            "usd": None if spare is None else call.usd_bound + spare,
+        }
+        for call in calls
+    }
+
+
+def _calls(situation: Situation, move: Ask | Check) -> tuple[Forecast, ...]:
+    """Return the forecasts of the calls of a move, with what checks and syntheses read besides the prompt."""
+    models = (move.by,) if isinstance(move, Check) else (*move.models, *move.hedge)
+    read = (move.attempt,) if isinstance(move, Check) else move.sources
+    known = (f for f in situation.forecasts if f.model in models)
+    return tuple(situation.reading(f, *read) if read else f for f in known)

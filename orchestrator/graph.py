@@ -11,12 +11,15 @@ from langgraph.graph import END, START, StateGraph
 from orchestrator import strategies, verifiers
 from orchestrator.models import chat_models
 from orchestrator.moves import Limits
+from orchestrator.nodes.check import CheckNode
 from orchestrator.nodes.edges import MoveEdge
 from orchestrator.nodes.fallback import FallbackNode
 from orchestrator.nodes.finish import Finish
 from orchestrator.nodes.model import ModelNode
+from orchestrator.nodes.race import RaceNode
 from orchestrator.nodes.router import RouterNode
-from orchestrator.nodes.state import FALLBACK, ROUTER, VERIFIER, Answer, Request, State
+from orchestrator.nodes.state import CHECK, FALLBACK, RACE, ROUTER, VERIFIER, Answer, Request, State
+from orchestrator.nodes.step import Step
 from orchestrator.nodes.verifier import VerifierNode
 from orchestrator.roles import RoleForecaster
 from router_training.contract import (
@@ -29,7 +32,7 @@ from router_training.contract import (
     UsageError,
 )
 
-RESERVED = {ROUTER, VERIFIER, FALLBACK, START, END, *State.__annotations__}
+RESERVED = {ROUTER, VERIFIER, FALLBACK, RACE, CHECK, START, END, *State.__annotations__}
 
 
 def build_graph(
@@ -69,17 +72,20 @@ def build_graph(
     graph.add_node(ROUTER, router)
     graph.add_node(VERIFIER, VerifierNode(verifier or verifiers.standard(), names, router, finish))
     graph.add_node(FALLBACK, FallbackNode(router, finish))
-    for model, card in cards.items():
-        graph.add_node(names[model], ModelNode(card, clients[model]))
-        graph.add_edge(names[model], VERIFIER)
+    asked = {model: ModelNode(card, clients[model]) for model, card in cards.items()}
+    callers: dict[str, Step] = {names[model]: node for model, node in asked.items()}
+    callers |= {RACE: RaceNode(asked), CHECK: CheckNode(asked)}
+    for name, node in callers.items():
+        graph.add_node(name, node)
+        graph.add_edge(name, VERIFIER)
 
     graph.add_edge(START, ROUTER)
-    graph.add_conditional_edges(ROUTER, MoveEdge(names, FALLBACK), [*names.values(), FALLBACK])
-    graph.add_conditional_edges(VERIFIER, MoveEdge(names, FALLBACK), [*names.values(), FALLBACK, END])
+    graph.add_conditional_edges(ROUTER, MoveEdge(names, FALLBACK), [*names.values(), RACE, FALLBACK])
+    graph.add_conditional_edges(VERIFIER, MoveEdge(names, FALLBACK), [*callers, FALLBACK, END])
     graph.add_conditional_edges(FALLBACK, MoveEdge(names, END), [*names.values(), END])
     longest = (
-        3 * len(cards) + 3
-    )  # the router; fallback, model, verifier for each model; fallback; one to spare
+        6 * len(cards) + 3
+    )  # the router; twice fallback, model, verifier for each model; fallback; a spare
     return graph.compile(checkpointer=checkpointer).with_config(recursion_limit=longest)
 
 

@@ -1,8 +1,9 @@
 """The vocabulary of routing: what has happened so far (Situation) and what to do next (Move).
 
 A strategy is a pure function `Situation -> Move`. Its laws, tested on every file in strategies/:
-it never asks a model twice; stops within n + 1 moves for n models; accepts only an attempt that answered;
-asks only what fits the limits; gives up only after a failure, or when the limits allow no call at all.
+it asks a model for at most one answer, one check of each other answer and one synthesis; stops within 2n + 1
+moves for n models; accepts only an attempt that answered; asks only what fits the limits, stand-ins and checks
+included; gives up only after a failure, or when the limits allow no call at all.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from router_training.contract import Attempt, Forecast, Task, UsageError
+from router_training.contract import Attempt, Forecast, ModelCard, Task, UsageError
+
+CHARACTERS_PER_TOKEN = 4
+REQUEST_TOKENS = 80  # what checking or synthesis adds to the prompt beside the answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ class Situation:
     a certain success when the dial is at one half (None: the dearest forecast). `barred` holds the models that may
     not be asked, each with the reason; a model less likely to succeed than `p_floor` is asked only where no
     other can be, and then the likeliest is. `forgotten` are attempts that still count against the limits.
+    `cards` hold the prices.
     """
 
     task: Task
@@ -83,6 +88,7 @@ class Situation:
     barred: Mapping[str, str] = field(default_factory=dict)
     p_floor: float = 0.0
     forgotten: tuple[Attempt, ...] = ()
+    cards: Mapping[str, ModelCard] = field(default_factory=dict)
 
     def answered(self) -> tuple[Attempt, ...]:
         """Return the attempts that have an answer, in the order they were made."""
@@ -121,7 +127,7 @@ class Situation:
 
     def broken_by(self, calls: Sequence[Forecast]) -> str:
         """Return the limit that these calls, made at once, might break, in words; empty if none."""
-        limits, made = self.limits, len(self.attempts) + len(self.forgotten)
+        limits, made = self.limits, len(self.attempts) + len(self.forgotten) + self._n_checks()
         usd = self.spent_usd() + sum(call.usd_bound for call in calls)
         waits = [call.latency_bound_s for call in calls if not math.isnan(call.latency_bound_s)]
         latency_s = self.elapsed_s + max(waits, default=0.0)
@@ -157,6 +163,37 @@ class Situation:
             return f"{NOTHING_FITS} ({'; '.join(shut)})" if shut else NOTHING_FITS
         return "; ".join([failures, *shut])
 
+    def _n_checks(self) -> int:
+        return sum(one.model is not None for attempt in self.attempts for one in attempt.evidence)
+
+    def reading(self, forecast: Forecast, *answers: Attempt) -> Forecast:
+        """Return the forecast of a call that reads these answers beside the prompt: dearer by those tokens."""
+        card = self.cards.get(forecast.model)
+        if card is None:
+            return forecast
+        tokens = REQUEST_TOKENS + sum(len(a.text or "") for a in answers) / CHARACTERS_PER_TOKEN
+        more = card.usd(tokens, 0.0)
+        return replace(forecast, usd=forecast.usd + more, usd_high=forecast.usd_bound + more)
+
+    def checkers(self, attempt: Attempt) -> tuple[Forecast, ...]:
+        """Return the forecasts of checks of this answer that may be made now, in catalogue order.
+
+        No model checks its own answer, nor one answer twice; a check is forecast to cost what an answer would.
+        """
+        done = {attempt.model, *(one.model for one in attempt.evidence)}
+        return tuple(call for call in self._readers(attempt) if call.model not in done)
+
+    def writers(self, *sources: Attempt) -> tuple[Forecast, ...]:
+        """Return the forecasts of syntheses of these answers that may be made now, at most one by each model."""
+        done = {attempt.model for attempt in (*self.attempts, *self.forgotten) if attempt.sources}
+        return tuple(call for call in self._readers(*sources) if call.model not in done)
+
+    def _readers(self, *answers: Attempt) -> tuple[Forecast, ...]:
+        failed = {attempt.model for attempt in (*self.attempts, *self.forgotten) if attempt.text is None}
+        shut = failed | self.barred.keys()
+        calls = (self.reading(f, *answers) for f in self.forecasts if f.model not in shut)
+        return tuple(call for call in calls if self.fits([call]))
+
     def utility(self, forecast: Forecast) -> float:
         """Return dial * p_success - (1 - dial) * usd / usd_scale."""
         scale = self.usd_scale or max((other.usd for other in self.forecasts), default=0.0) or 1.0
@@ -181,10 +218,31 @@ class Ask:
 
     `check` says that the verifier's confidence decides what comes next; without it the answer may reach the
     caller while it is being written (it is verified all the same, for the record).
+
+    `hedge` are stand-ins for a single model: they are called if it has not answered after `after_s` seconds. The
+    first answer ends the race, and the calls still open are cancelled. With `sources` a single model is shown
+    these answers beside the prompt and writes one from them.
     """
 
     models: tuple[str, ...]
     check: bool = True
+    hedge: tuple[str, ...] = ()
+    after_s: float = 0.0
+    sources: tuple[Attempt, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.hedge or self.sources) and len(self.models) != 1:
+            raise UsageError(f"Ask has models {self.models!r}; stand-ins and sources need exactly one model")
+        if self.hedge and not (self.after_s >= 0.0 and not self.sources):
+            raise UsageError(f"after_s is {self.after_s!r}; stand-ins of an answer start after 0 s or later")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Ask the model `by` whether this attempt's answer is right; what it says becomes evidence on the attempt."""
+
+    attempt: Attempt
+    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +259,7 @@ class GiveUp:
     reason: str
 
 
-Move = Ask | Accept | GiveUp
+Move = Ask | Check | Accept | GiveUp
 
 
 def within_limits(move: Move, situation: Situation) -> Move:
@@ -209,17 +267,24 @@ def within_limits(move: Move, situation: Situation) -> Move:
 
     Whatever a strategy asks for: no call starts that might break a limit, repeat one, or ask a barred model.
     """
+    if isinstance(move, Check):
+        checkers = {call.model for call in situation.checkers(move.attempt)}
+        return move if move.by in checkers else Accept(move.attempt)
     if not isinstance(move, Ask):
         return move
+    if move.sources:
+        writers = {call.model for call in situation.writers(*move.sources)}
+        return move if move.models[0] in writers else Accept(situation.best() or move.sources[0])
     allowed = {forecast.model: forecast for forecast in situation.open()}
     kept: list[Forecast] = []
-    for model in dict.fromkeys(move.models):
+    for model in dict.fromkeys((*move.models, *move.hedge)):
         if model in allowed and situation.fits([*kept, allowed[model]]):
             kept.append(allowed[model])
     if not kept:
         return GiveUp(situation.dead_end())
     names = tuple(forecast.model for forecast in kept)
-    return move if names == move.models else replace(move, models=names)
+    models = tuple(name for name in names if name in move.models) or names[:1]
+    return replace(move, models=models, hedge=tuple(name for name in names if name not in models))
 
 
 NOTHING_FITS = "no model that has not been asked fits the budget and the deadline"

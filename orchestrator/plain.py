@@ -28,7 +28,8 @@ def attempt(kept: Mapping[str, Any]) -> Attempt:
     """Rebuild an attempt from its plain form."""
     evidence = tuple(Evidence(**one) for one in kept["evidence"])
     tool_calls = tuple(ToolCall(**one) for one in kept.get("tool_calls", ()))
-    return Attempt(**{**kept, "evidence": evidence, "tool_calls": tool_calls})
+    sources = tuple(kept.get("sources", ()))
+    return Attempt(**{**kept, "evidence": evidence, "tool_calls": tool_calls, "sources": sources})
 
 
 def decision(kept: Mapping[str, Any]) -> Decision:

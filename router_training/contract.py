@@ -170,7 +170,8 @@ class Forecasts:
 class Evidence:
     """What one verifier found in an answer.
 
-    `p_correct` in [0, 1] or None when this kind of evidence is absent; `reason` is one line.
+    `p_correct` in [0, 1] or None when this kind of evidence is absent; `reason` is one line; `model` is the
+    model that was asked for it, if one was.
     """
 
     kind: str
@@ -178,6 +179,7 @@ class Evidence:
     reason: str
     usd: float = 0.0
     latency_s: float = 0.0
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +221,8 @@ class Attempt:
     ("stop", "length", ...). `failure` names the kind of a failed call (`orchestrator.failures.KINDS`);
     `usd_estimated` says that nobody knows whether and what the provider charged, and that `usd` is the forecast.
     `tool_calls` are in the order made; `message_id` is how the endpoint calls the answer.
+    `delay_s` is how long after the move the call began; a `cancelled` call was stopped because another answered
+    first. `sources` are the models whose answers this one was written from.
     """
 
     model: str
@@ -236,6 +240,9 @@ class Attempt:
     usd_estimated: bool = False
     tool_calls: tuple[ToolCall, ...] = ()
     message_id: str | None = None
+    delay_s: float = 0.0
+    cancelled: bool = False
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from orchestrator import strategies
-from orchestrator.moves import Accept, Ask, GiveUp, Limits, Situation
-from router_training.contract import Attempt, Forecast, Forecasts, Task, UsageError
+from orchestrator.moves import Accept, Ask, Check, GiveUp, Limits, Situation
+from router_training.contract import Attempt, Evidence, Forecast, Forecasts, ModelCard, Task, UsageError
 from router_training.learning.decision import decide
 
 NAMES = ("a", "b", "c", "d", "e")
@@ -17,6 +17,7 @@ COMPOSED = (
     "fallback(cascade)",
     "fallback(cascade(cost_based, threshold=0.9, steps=3))",
 )
+PRICES = {name: ModelCard(name, 100.0, 100.0) for name in NAMES}
 EVERY = (*strategies.available(), *COMPOSED)
 
 unit = st.floats(0, 1)
@@ -29,6 +30,11 @@ replies = st.fixed_dictionaries(
 )
 
 
+def begin(forecasts, limits):
+    """The situation before the first move, with a card for every model."""
+    return Situation(Task("hi"), forecasts, limits=limits, cards=PRICES)
+
+
 def answer(model, reply):
     """The attempt that a scripted model makes: (confidence or None for a failure, usd, seconds)."""
     confidence, usd, latency_s = reply
@@ -38,36 +44,73 @@ def answer(model, reply):
 
 
 def play(strategy, situation, replies):
-    """Yield (situation, move) until the strategy accepts or gives up; fail after n + 1 moves."""
-    for _ in range(len(situation.forecasts) + 1):
+    """Yield (situation, move) until the strategy accepts or gives up; fail after 2n + 1 moves."""
+    for _ in range(2 * len(situation.forecasts) + 1):
         move = strategy(situation)
         yield situation, move
-        if not isinstance(move, Ask):
+        if isinstance(move, Accept | GiveUp):
             return
-        made = tuple(answer(model, replies[model]) for model in move.models)
-        elapsed_s = situation.elapsed_s + max(attempt.latency_s for attempt in made)
-        situation = replace(situation, attempts=situation.attempts + made, elapsed_s=elapsed_s)
-    pytest.fail("the strategy did not stop within n + 1 moves")
+        made = (
+            checked(situation, move, replies) if isinstance(move, Check) else asked(situation, move, replies)
+        )
+        situation = replace(situation, attempts=made[0], elapsed_s=situation.elapsed_s + made[1])
+    pytest.fail("the strategy did not stop within 2n + 1 moves")
+
+
+def asked(situation, move, replies):
+    """The attempts after an Ask, and the seconds it took; a late model loses to its stand-in."""
+    made = [answer(model, replies[model]) for model in move.models]
+    if move.hedge and (made[0].text is None or made[0].latency_s > move.after_s):
+        made += [replace(answer(model, replies[model]), delay_s=move.after_s) for model in move.hedge]
+    sources = tuple(source.model for source in move.sources)
+    made = [replace(attempt, sources=sources) for attempt in made]
+    return (*situation.attempts, *made), max(attempt.delay_s + attempt.latency_s for attempt in made)
+
+
+def checked(situation, move, replies):
+    """The attempts after a Check: what the checker would be confident of is what it says."""
+    reply = answer(move.by, replies[move.by])
+    found = Evidence("check", reply.confidence, "scripted", reply.usd, reply.latency_s, move.by)
+    new = replace(move.attempt, evidence=(*move.attempt.evidence, found), confidence=reply.confidence or 0.0)
+    return tuple(new if one is move.attempt else one for one in situation.attempts), reply.latency_s
+
+
+def calls_of(situation, move):
+    """The forecasts of all calls that a move may start, stand-ins, sources and checks at their own price."""
+    if isinstance(move, Check):
+        return [f for f in situation.checkers(move.attempt) if f.model == move.by]
+    models = (*move.models, *move.hedge)
+    return [
+        situation.reading(f, *move.sources) if move.sources else f
+        for f in situation.forecasts
+        if f.model in models
+    ]
 
 
 @pytest.mark.parametrize("name", EVERY)
 @given(forecasts=forecasts, replies=replies, limits=limits)
 def test_a_strategy_is_pure_stops_and_never_asks_twice(name, forecasts, replies, limits):
     strategy = strategies.load(name)
-    for situation, move in play(strategy, Situation(Task("hi"), forecasts, limits=limits), replies):
+    for situation, move in play(strategy, begin(forecasts, limits), replies):
         assert move == strategy(situation) == strategies.load(name)(situation)
         if isinstance(move, Ask):
-            asked = {attempt.model for attempt in situation.attempts}
-            assert move.models and len(set(move.models)) == len(move.models)
-            assert not asked & set(move.models) and set(move.models) <= {f.model for f in forecasts}
+            models = (*move.models, *move.hedge)
+            known = {
+                attempt.model for attempt in situation.attempts if bool(attempt.sources) == bool(move.sources)
+            }
+            assert move.models and len(set(models)) == len(models)
+            assert not known & set(models) and set(models) <= {f.model for f in forecasts}
+            assert set(move.sources) <= set(situation.answered())
+        if isinstance(move, Check):
+            barred = {move.attempt.model, *(one.model for one in move.attempt.evidence)}
+            assert move.attempt in situation.answered() and move.by not in barred
+            assert move.by in {f.model for f in forecasts}
 
 
 @pytest.mark.parametrize("name", EVERY)
 @given(forecasts=forecasts, replies=replies, limits=limits)
 def test_only_real_answers_are_accepted_and_giving_up_needs_a_failure(name, forecasts, replies, limits):
-    for situation, move in play(
-        strategies.load(name), Situation(Task("hi"), forecasts, limits=limits), replies
-    ):
+    for situation, move in play(strategies.load(name), begin(forecasts, limits), replies):
         if isinstance(move, Accept):
             assert move.attempt in situation.attempts and move.attempt.text is not None
         if isinstance(move, GiveUp):
@@ -78,17 +121,14 @@ def test_only_real_answers_are_accepted_and_giving_up_needs_a_failure(name, fore
 @pytest.mark.parametrize("name", EVERY)
 @given(forecasts=forecasts, replies=replies, limits=limits)
 def test_no_call_is_made_that_is_forecast_to_break_a_limit(name, forecasts, replies, limits):
-    for situation, move in play(
-        strategies.load(name), Situation(Task("hi"), forecasts, limits=limits), replies
-    ):
-        if isinstance(move, Ask):
-            calls = [f for f in forecasts if f.model in move.models]
-            usd = sum(a.usd for a in situation.attempts) + sum(f.usd for f in calls)
-            assert limits.max_usd is None or usd <= limits.max_usd + 1e-9
-            assert (
-                limits.deadline_s is None
-                or situation.elapsed_s + max(f.latency_s for f in calls) <= limits.deadline_s
-            )
+    for situation, move in play(strategies.load(name), begin(forecasts, limits), replies):
+        if isinstance(move, Ask | Check):
+            calls = calls_of(situation, move)
+            usd = situation.spent_usd() + sum(f.usd for f in calls)
+            assert calls and (limits.max_usd is None or usd <= limits.max_usd + 1e-9)
+            hedge = move.hedge if isinstance(move, Ask) else ()
+            waits = [f.latency_s + move.after_s if f.model in hedge else f.latency_s for f in calls]
+            assert limits.deadline_s is None or situation.elapsed_s + max(waits) <= limits.deadline_s + 1e-9
 
 
 @pytest.mark.parametrize("name", [name for name in EVERY if name != "fallback"])
@@ -96,7 +136,7 @@ def test_no_call_is_made_that_is_forecast_to_break_a_limit(name, forecasts, repl
 def test_catalogue_order_changes_nothing_before_a_failure(name, forecasts, replies, limits, data):
     mixed = tuple(data.draw(st.permutations(forecasts)))
     strategy = strategies.load(name)
-    situation = Situation(Task("hi"), forecasts, limits=limits)
+    situation = begin(forecasts, limits)
     there = list(play(strategy, situation, replies))
     back = list(play(strategy, replace(situation, forecasts=mixed), replies))
     assert [move for _, move in there] == [move for _, move in back]

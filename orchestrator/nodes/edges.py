@@ -9,6 +9,7 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END
 
+from orchestrator.nodes.state import CHECK, RACE
 from orchestrator.nodes.step import Step
 
 
@@ -21,6 +22,10 @@ class MoveEdge(Step):
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> str | list[str]:
         move = input["move"]
+        if move.get("hedge"):
+            return RACE
+        if "check_of" in move:
+            return CHECK
         if "ask" in move:
             return [self.names[model] for model in move["ask"]]
         return END if "accept" in move else self.given_up

@@ -13,7 +13,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.constants import TAG_NOSTREAM
 
-from orchestrator import plain
+from orchestrator import plain, requests
 from orchestrator.models import call_failures, key_variable
 from orchestrator.nodes.state import is_conversation
 from orchestrator.nodes.step import Step
@@ -51,6 +51,9 @@ class ModelNode(Step):
     def messages(self, call: Mapping[str, Any]) -> list[BaseMessage]:
         """Return what is sent: the card's system prompt, then the conversation or the one prompt."""
         asked = call["messages"] if is_conversation(call) else [HumanMessage(call["input"])]
+        if sources := call.get("move", {}).get("sources"):
+            answers = [call["attempts"][i]["text"] for i in sources]
+            asked = requests.with_request(asked, requests.synthesis(answers))
         system = self.card.system_prompt
         return [SystemMessage(system), *asked] if system else list(asked)
 

@@ -16,7 +16,7 @@ from langchain_core.runnables import RunnableConfig
 from orchestrator import plain
 from orchestrator.barring import limits_of, too_short, unfit
 from orchestrator.bounds import call_bounds
-from orchestrator.moves import Accept, Ask, GiveUp, Move, Situation, within_limits
+from orchestrator.moves import Accept, Ask, Check, GiveUp, Move, Situation, within_limits
 from orchestrator.nodes.state import ROUTER, requirements_of, task_of
 from orchestrator.nodes.step import Step
 from orchestrator.strategies import Strategy
@@ -86,6 +86,7 @@ class RouterNode(Step):
             usd_scale=self.usd_scale,
             barred={**never, **too_short(self.cards, attempts)},
             p_floor=(limits.min_quality or 0.0) * likeliest,
+            cards=self.cards,
         )
 
 
@@ -95,6 +96,8 @@ def _decide(situation: Situation, move: Move) -> Decision:
         return Decision("", dial, 1.0, getattr(move, "reason", ""), situation.forecasts, situation.barred)
     first = next(forecast for forecast in situation.forecasts if forecast.model == move.models[0])
     others = f" with {', '.join(move.models[1:])}" if move.models[1:] else ""
+    if move.hedge:
+        others = f", then {', '.join(move.hedge)} if there is no answer after {move.after_s:.2g} s"
     wait = "" if math.isnan(first.latency_s) else f" in {first.latency_s:.2g} s"
     reason = (
         f"{first.model}{others}: forecast to succeed with {first.p_success:.0%} "
@@ -111,7 +114,14 @@ def written(move: Move, situation: Situation) -> dict[str, Any]:
     """Return the move in plain form."""
     match move:
         case Ask(models, check):
-            return {"ask": list(models), "check": check, "bounds": call_bounds(situation, models)}
+            asked = {"ask": list(models), "check": check, "bounds": call_bounds(situation, move)}
+            if move.hedge:
+                return {**asked, "hedge": list(move.hedge), "after_s": move.after_s}
+            sources = [situation.attempts.index(source) for source in move.sources]
+            return {**asked, "sources": sources} if sources else asked
+        case Check(attempt, by):
+            place = situation.attempts.index(attempt)
+            return {"check_of": place, "by": by, "bounds": call_bounds(situation, move)}
         case Accept(attempt):
             return {"accept": situation.attempts.index(attempt)}
         case GiveUp(reason):

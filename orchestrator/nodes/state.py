@@ -12,6 +12,7 @@ from router_training.capabilities import Requirements, tokens_in
 from router_training.contract import Task, UsageError
 
 ROUTER, TOOLS, VERIFIER, FALLBACK = "router", "tools", "verifier", "fallback"
+RACE, CHECK = "race", "check"
 
 
 class Request(TypedDict, total=False):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -44,12 +44,15 @@ class VerifierNode(Step):
         return self.conclude(input, new, forecasts)
 
     def verify(self, state: Mapping[str, Any], forecasts: Sequence[Forecast]) -> list[Attempt]:
-        """Return the new attempts, in the order asked, with evidence and confidence."""
+        """Return the new attempts, in the order asked, with evidence and confidence; none after a check."""
         task, by_model = task_of(state), {forecast.model: forecast for forecast in forecasts}
-        drafts = {draft["model"]: plain.attempt(draft) for draft in state["drafts"]}
+        move, drafts = state["move"], {draft["model"]: plain.attempt(draft) for draft in state["drafts"]}
+        sources = tuple(state["attempts"][i]["model"] for i in move.get("sources", ()))
+        asked = [*move.get("ask", ()), *move.get("hedge", ())]
+        new = [replace(drafts[model], sources=sources) for model in asked if model in drafts]
         return [
             draft if draft.text is None else verified(self.verifiers, task, draft, by_model[draft.model])
-            for draft in (drafts[model] for model in state["move"]["ask"])
+            for draft in new
         ]
 
     def conclude(
@@ -57,7 +60,8 @@ class VerifierNode(Step):
     ) -> dict[str, Any]:
         """Return what the request has come to with these attempts, made at once, and the next move."""
         evidence = [one for attempt in new for one in attempt.evidence]
-        waited_s = max(attempt.latency_s for attempt in new) + sum(one.latency_s for one in evidence)
+        waited_s = max((attempt.delay_s + attempt.latency_s for attempt in new), default=0.0)
+        waited_s += sum(one.latency_s for one in evidence)
         update = {
             "attempts": [*state["attempts"], *plain.plain(new)],
             "usd": state["usd"] + sum(attempt.usd for attempt in new) + sum(one.usd for one in evidence),

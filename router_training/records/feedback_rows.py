@@ -58,7 +58,11 @@ def outcomes_of(record: RequestRecord) -> list[Outcome]:
 
 
 def _is_verified(attempt: Attempt) -> bool:
-    return attempt.error is None and any(one.p_correct is not None for one in attempt.evidence)
+    return (
+        attempt.error is None
+        and not attempt.sources
+        and any(one.p_correct is not None for one in attempt.evidence)
+    )
 
 
 def write_rows(records: Iterable[RequestRecord], path: Path) -> None:

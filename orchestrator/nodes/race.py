@@ -1,0 +1,177 @@
+"""The race node: one model, its stand-ins when it is late, and the first answer."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Collection, Mapping, Sequence
+from contextvars import copy_context
+from dataclasses import dataclass, replace
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+
+from orchestrator import plain
+from orchestrator.nodes.model import ModelNode
+from orchestrator.nodes.step import Step
+from router_training.contract import Attempt
+
+CANCELLING_S = 1.0
+Drafts = dict[str, Attempt]
+
+
+@dataclass(frozen=True)
+class Race:
+    """Who runs: `first` at once and `hedge` after `after_s` seconds; `usd` is what each call is forecast to cost."""
+
+    first: str
+    hedge: tuple[str, ...]
+    after_s: float
+    usd: Mapping[str, float]
+
+    def needs_hedge(self, drafts: Drafts) -> bool:
+        """Tell whether the stand-ins start, once the first call is done or late; a failure is not lateness.
+
+        A recording answers at once; what counts is how long the model took when it was recorded.
+        """
+        first = drafts.get(self.first)
+        return first is None or (first.text is not None and first.recorded and first.latency_s > self.after_s)
+
+    def is_won(self, drafts: Drafts) -> bool:
+        """Tell whether an answer is there; among recordings all are awaited, for their latencies to be compared."""
+        return any(draft.text is not None and not draft.recorded for draft in drafts.values())
+
+    def result(self, drafts: Drafts, started: Collection[str]) -> list[Attempt]:
+        """Return the attempts in the order asked: the winner, who failed before it, and who was cancelled for it."""
+        timed = {n: replace(drafts[n], delay_s=self._delay_s(n)) for n in started if n in drafts}
+        answers = [draft for draft in timed.values() if draft.text is not None]
+        if not answers:
+            return list(timed.values())
+        winner = min(answers, key=_end_s)
+        return [
+            timed[name]
+            if name in timed and (timed[name] is winner or _failed_before(timed[name], winner))
+            else self._cancelled(name, winner, timed.get(name))
+            for name in started
+        ]
+
+    def _delay_s(self, name: str) -> float:
+        return 0.0 if name == self.first else self.after_s
+
+    def _cancelled(self, name: str, winner: Attempt, draft: Attempt | None) -> Attempt:
+        delay_s = self._delay_s(name)
+        return Attempt(
+            name,
+            None,
+            error=f"cancelled, for {winner.model} answered first",
+            usd=self.usd[name] if draft is None else draft.usd,
+            usd_estimated=True,
+            latency_s=max(0.0, _end_s(winner) - delay_s),
+            recorded=draft is not None and draft.recorded,
+            delay_s=delay_s,
+            cancelled=True,
+        )
+
+
+def _end_s(attempt: Attempt) -> float:
+    return attempt.delay_s + attempt.latency_s
+
+
+def _failed_before(attempt: Attempt, winner: Attempt) -> bool:
+    return attempt.text is None and _end_s(attempt) <= _end_s(winner)
+
+
+@dataclass(eq=False)
+class RaceNode(Step):
+    """Runs a race between model nodes. What is cancelled stops at once in `ainvoke`.
+
+    A thread cannot be stopped: in `invoke` a late call is left to run into its own time limit, and not awaited.
+    """
+
+    models: Mapping[str, ModelNode]
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
+        race, call = race_of(input), {**input, "move": {**input["move"], "check": True}}
+        found: queue.SimpleQueue[tuple[str, Attempt]] = queue.SimpleQueue()
+
+        started: list[str] = []
+
+        def start(name: str) -> None:
+            started.append(name)
+            threading.Thread(target=copy_context().run, args=(run, name), daemon=True).start()
+
+        def run(name: str) -> None:
+            draft = Attempt(name, None, error="the call broke off; the log says why")
+            try:
+                draft = _draft(self.models[name].invoke(call, config))
+            finally:  # whatever happens in a thread, the race must not wait for it
+                found.put((name, draft))
+
+        drafts: Drafts = {}
+        start(race.first)
+        _take(found, drafts, race.after_s)
+        if race.needs_hedge(drafts):
+            for name in race.hedge:
+                start(name)
+            while not race.is_won(drafts) and len(drafts) < len(started):
+                _take(found, drafts, None)
+        return _written(race, drafts, started)
+
+    async def ainvoke(
+        self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        race, call = race_of(input), {**input, "move": {**input["move"], "check": True}}
+        running: dict[asyncio.Task[dict[str, Any]], str] = {}
+        started: list[str] = []
+
+        def start(name: str) -> None:
+            started.append(name)
+            running[asyncio.ensure_future(self.models[name].ainvoke(call, config))] = name
+
+        drafts: Drafts = {}
+        try:
+            start(race.first)
+            await asyncio.wait(running, timeout=race.after_s)
+            _collect(running, drafts)
+            if race.needs_hedge(drafts):
+                for name in race.hedge:
+                    start(name)
+                while running and not race.is_won(drafts):
+                    await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                    _collect(running, drafts)
+        finally:
+            for task in running:
+                task.cancel()
+        if running:
+            await asyncio.wait(running, timeout=CANCELLING_S)
+        return _written(race, drafts, started)
+
+
+def race_of(state: Mapping[str, Any]) -> Race:
+    """Return the race that the state's move asks for."""
+    move, forecasts = state["move"], state["decision"]["forecasts"]
+    usd = {forecast["model"]: forecast["usd"] for forecast in forecasts}
+    return Race(move["ask"][0], tuple(move["hedge"]), move["after_s"], usd)
+
+
+def _draft(update: Mapping[str, Sequence[Mapping[str, Any]]]) -> Attempt:
+    return plain.attempt(update["drafts"][0])
+
+
+def _take(found: queue.SimpleQueue[tuple[str, Attempt]], drafts: Drafts, timeout_s: float | None) -> None:
+    """Wait for one call to end, at most `timeout_s` seconds, and keep its draft."""
+    try:
+        name, draft = found.get(timeout=timeout_s)
+    except queue.Empty:
+        return
+    drafts[name] = draft
+
+
+def _collect(running: dict[asyncio.Task[dict[str, Any]], str], drafts: Drafts) -> None:
+    for task in [task for task in running if task.done()]:
+        drafts[running.pop(task)] = _draft(task.result())
+
+
+def _written(race: Race, drafts: Drafts, started: Collection[str]) -> dict[str, Any]:
+    return {"drafts": plain.plain(race.result(drafts, started))}
