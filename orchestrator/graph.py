@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
 from langgraph.graph import END, START, StateGraph
 
 from orchestrator import strategies, verifiers
 from orchestrator.models import chat_models
-from orchestrator.moves import Limits
+from orchestrator.moves import Limits, is_number
 from orchestrator.nodes.check import CheckNode
 from orchestrator.nodes.edges import MoveEdge
 from orchestrator.nodes.fallback import FallbackNode
@@ -18,8 +20,9 @@ from orchestrator.nodes.finish import Finish
 from orchestrator.nodes.model import ModelNode
 from orchestrator.nodes.race import RaceNode
 from orchestrator.nodes.router import RouterNode
-from orchestrator.nodes.state import CHECK, FALLBACK, RACE, ROUTER, VERIFIER, Answer, Request, State
+from orchestrator.nodes.state import CHECK, FALLBACK, RACE, ROUTER, TOOLS, VERIFIER, Answer, Request, State
 from orchestrator.nodes.step import Step
+from orchestrator.nodes.tools import MOST_ROUNDS, ModelEdge, ToolEdge, ToolNode
 from orchestrator.nodes.verifier import VerifierNode
 from orchestrator.roles import RoleForecaster
 from router_training.contract import (
@@ -32,7 +35,7 @@ from router_training.contract import (
     UsageError,
 )
 
-RESERVED = {ROUTER, VERIFIER, FALLBACK, RACE, CHECK, START, END, *State.__annotations__}
+RESERVED = {ROUTER, TOOLS, VERIFIER, FALLBACK, RACE, CHECK, START, END, *State.__annotations__}
 
 
 def build_graph(
@@ -43,6 +46,8 @@ def build_graph(
     models: Mapping[str, BaseChatModel] | None = None,
     verifier: Sequence[verifiers.Verifier] | None = None,
     dial: float = 0.8,
+    tools: Sequence[BaseTool] = (),
+    tool_timeout_s: float = 10.0,
     feedback: Callable[[RequestRecord], object] | None = None,
     checkpointer: Any = None,
 ) -> Any:
@@ -55,6 +60,9 @@ def build_graph(
         models: a LangChain chat model per name; by default each card's endpoint.
         verifier: what gathers evidence, in this order; by default the deterministic verifiers.
         dial: the dial of requests that set none, in [0, 1].
+        tools: LangChain tools that cards with the capability "tools" may call, such as `tools.standard()`; they run
+            in threads of their own.
+        tool_timeout_s: how long the tools of one round may run; above 0.
         feedback: told about each finished request; it must not block, and what it raises is only logged.
         checkpointer: any LangGraph checkpointer.
 
@@ -70,22 +78,29 @@ def build_graph(
 
     graph = StateGraph(State, input_schema=Request, output_schema=Answer)
     graph.add_node(ROUTER, router)
-    graph.add_node(VERIFIER, VerifierNode(verifier or verifiers.standard(), names, router, finish))
+    verify = VerifierNode(verifier or verifiers.standard(), names, router, finish)
+    graph.add_node(VERIFIER, verify, defer=bool(tools))  # tools make one of several models answer later
     graph.add_node(FALLBACK, FallbackNode(router, finish))
-    asked = {model: ModelNode(card, clients[model]) for model, card in cards.items()}
+    described = [convert_to_openai_tool(tool) for tool in tools]
+    asked = {model: ModelNode(card, clients[model], described) for model, card in cards.items()}
     callers: dict[str, Step] = {names[model]: node for model, node in asked.items()}
     callers |= {RACE: RaceNode(asked), CHECK: CheckNode(asked)}
     for name, node in callers.items():
         graph.add_node(name, node)
-        graph.add_edge(name, VERIFIER)
+        if tools and name != CHECK:
+            graph.add_conditional_edges(name, ModelEdge(names, name), [TOOLS, VERIFIER])
+        else:
+            graph.add_edge(name, VERIFIER)
+    if tools:
+        graph.add_node(TOOLS, ToolNode(_by_name(tools), cards, _seconds(tool_timeout_s)))
+        graph.add_conditional_edges(TOOLS, ToolEdge(names), [*names.values(), VERIFIER])
 
     graph.add_edge(START, ROUTER)
     graph.add_conditional_edges(ROUTER, MoveEdge(names, FALLBACK), [*names.values(), RACE, FALLBACK])
     graph.add_conditional_edges(VERIFIER, MoveEdge(names, FALLBACK), [*callers, FALLBACK, END])
     graph.add_conditional_edges(FALLBACK, MoveEdge(names, END), [*names.values(), END])
-    longest = (
-        6 * len(cards) + 3
-    )  # the router; twice fallback, model, verifier for each model; fallback; a spare
+    # the router; twice fallback, model, its tools, verifier for each model; fallback; a spare
+    longest = (6 + 4 * MOST_ROUNDS) * len(cards) + 3
     return graph.compile(checkpointer=checkpointer).with_config(recursion_limit=longest)
 
 
@@ -151,3 +166,16 @@ def _name(strategy: str | strategies.Strategy) -> str:
 def _digests(policy: Forecaster | None) -> dict[str, str | None]:
     metadata = getattr(policy, "metadata", None) or {}
     return {key: metadata.get(key) for key in ("policy_version", "data_digest", "price_digest")}
+
+
+def _by_name(tools: Sequence[BaseTool]) -> dict[str, BaseTool]:
+    named = {tool.name: tool for tool in tools}
+    if len(named) < len(tools):
+        raise UsageError(f"two tools share a name ({', '.join(tool.name for tool in tools)}); rename one")
+    return named
+
+
+def _seconds(tool_timeout_s: float) -> float:
+    if not (is_number(tool_timeout_s) and tool_timeout_s > 0.0):
+        raise UsageError(f"tool_timeout_s is {tool_timeout_s!r}; it must be a number of seconds above 0")
+    return tool_timeout_s

@@ -9,12 +9,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from langchain_core.messages import AIMessage
+from langchain_core.messages.ai import UsageMetadata
 
 from orchestrator import plain
+from orchestrator.nodes.rounds import handed_over
 from orchestrator.nodes.state import is_conversation, task_of
 from router_training.contract import RequestRecord
 
 logger = logging.getLogger(__name__)
+
+UNKEPT = "answer"
+"""No key of the state: what stands under it is streamed to who reads messages, and not kept."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,27 @@ class Finish:
         answer["note"] = _note(answer["model"], state)
         if self.feedback is not None:
             self.tell({**state, **answer}, self.feedback)
-        return {**answer, "messages": [AIMessage(answer["result"])]} if is_conversation(state) else answer
+        key = "messages" if is_conversation(state) else UNKEPT
+        return {**answer, key: [self.message(state, answer)]}
+
+    def message(self, state: Mapping[str, Any], answer: Mapping[str, Any]) -> AIMessage:
+        """Return the answer as LangChain's message, under the id that streamed tokens had."""
+        about = {key: answer[key] for key in ("model", "confidence", "error", "note")}
+        about |= {key: state[key] for key in ("usd", "latency_s", "path", "trace_id")}
+        if answer["model"] is None:
+            return AIMessage(answer["result"], response_metadata=about)
+        kept = state["attempts"][state["move"]["accept"]]
+        return AIMessage(
+            answer["result"],
+            id=kept["message_id"],
+            tool_calls=answer["tool_calls"],
+            response_metadata={
+                **about,
+                "model_name": answer["model"],
+                "finish_reason": kept["finish_reason"],
+            },
+            usage_metadata=_usage(state["attempts"]),
+        )
 
     def tell(self, state: Mapping[str, Any], feedback: Callable[[RequestRecord], object]) -> None:
         """Hand the finished request to feedback, whose failures must not cost anyone an answer."""
@@ -65,6 +90,7 @@ def _outcome(move: Mapping[str, Any], attempts: Sequence[Mapping[str, Any]]) -> 
             "confidence": kept["confidence"],
             "model": kept["model"],
             "error": None,
+            "tool_calls": handed_over(plain.attempt(kept)),
         }
     reason = move["give_up"]
     return {
@@ -72,7 +98,17 @@ def _outcome(move: Mapping[str, Any], attempts: Sequence[Mapping[str, Any]]) -> 
         "confidence": 0.0,
         "model": None,
         "error": reason,
+        "tool_calls": [],
     }
+
+
+def _usage(attempts: Sequence[Mapping[str, Any]]) -> UsageMetadata | None:
+    """Return the tokens of all attempts; None if one answered without counting them."""
+    answered = [one for one in attempts if one["text"] is not None]
+    if any(one["prompt_tokens"] is None or one["completion_tokens"] is None for one in answered):
+        return None
+    read, written = (sum(one[key] for one in answered) for key in ("prompt_tokens", "completion_tokens"))
+    return UsageMetadata(input_tokens=read, output_tokens=written, total_tokens=read + written)
 
 
 def _note(model: str | None, state: Mapping[str, Any]) -> str | None:

@@ -10,11 +10,12 @@ from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
-from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.constants import TAG_NOSTREAM
 
-from orchestrator import plain, requests
+from orchestrator import requests
 from orchestrator.models import call_failures, key_variable
+from orchestrator.nodes import rounds
 from orchestrator.nodes.state import is_conversation
 from orchestrator.nodes.step import Step
 from router_training.contract import Attempt, ModelCard, PointsmanError
@@ -29,24 +30,35 @@ class ModelNode(Step):
 
     card: ModelCard
     model: BaseChatModel
+    tools: Sequence[Mapping[str, Any]] = ()
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
         messages, start = self.messages(input), time.perf_counter()
         try:
-            message = self.model.invoke(messages, _streamed(config, input))
+            message = self.client(input).invoke(messages, _streamed(config, input))
         except call_failures() as error:
-            return self.failed(error, time.perf_counter() - start)
-        return self.answered(messages, message, time.perf_counter() - start)
+            return self.written(self.failed(error, time.perf_counter() - start), None, input)
+        return self.written(self.answered(messages, message, time.perf_counter() - start), message, input)
 
     async def ainvoke(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
     ) -> dict[str, Any]:
         messages, start = self.messages(input), time.perf_counter()
         try:
-            message = await self.model.ainvoke(messages, _streamed(config, input))
+            message = await self.client(input).ainvoke(messages, _streamed(config, input))
         except call_failures() as error:
-            return self.failed(error, time.perf_counter() - start)
-        return self.answered(messages, message, time.perf_counter() - start)
+            return self.written(self.failed(error, time.perf_counter() - start), None, input)
+        return self.written(self.answered(messages, message, time.perf_counter() - start), message, input)
+
+    def client(self, call: Mapping[str, Any]) -> Runnable[Any, BaseMessage]:
+        """Return the model with the tools that it may call."""
+        return rounds.with_tools(self.model, self.card, self.tools, call)
+
+    def written(
+        self, attempt: Attempt, message: BaseMessage | None, call: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Return the update of the state."""
+        return rounds.written(attempt, message, call, bool(self.tools))
 
     def messages(self, call: Mapping[str, Any]) -> list[BaseMessage]:
         """Return what is sent: the card's system prompt, then the conversation or the one prompt."""
@@ -55,9 +67,10 @@ class ModelNode(Step):
             answers = [call["attempts"][i]["text"] for i in sources]
             asked = requests.with_request(asked, requests.synthesis(answers))
         system = self.card.system_prompt
-        return [SystemMessage(system), *asked] if system else list(asked)
+        first = [SystemMessage(system)] if system else []
+        return [*first, *asked, *rounds.sent_again(call, self.card.name)]
 
-    def failed(self, error: Exception, latency_s: float) -> dict[str, Any]:
+    def failed(self, error: Exception, latency_s: float) -> Attempt:
         """Record why there is no answer, in one line that shows no key."""
         text = " ".join(str(error).split())
         if not isinstance(error, PointsmanError):
@@ -68,14 +81,14 @@ class ModelNode(Step):
         if key := os.environ.get(key_variable(self.card) or f"{self.card.provider.upper()}_API_KEY"):
             text = text.replace(key, "***")
         text = text[:LONGEST_ERROR]  # not before: half a key is no longer recognised
-        return {"drafts": [plain.plain(Attempt(self.card.name, None, error=text, latency_s=latency_s))]}
+        return Attempt(self.card.name, None, error=text, latency_s=latency_s)
 
-    def answered(self, sent: Sequence[BaseMessage], message: BaseMessage, latency_s: float) -> dict[str, Any]:
+    def answered(self, sent: Sequence[BaseMessage], message: BaseMessage, latency_s: float) -> Attempt:
         """Record the answer, its tokens and its price."""
         text, about = str(message.text), message.response_metadata
         usage = getattr(message, "usage_metadata", None) or {}
         tokens = (usage.get("input_tokens"), usage.get("output_tokens"))
-        attempt = Attempt(
+        return Attempt(
             model=self.card.name,
             text=text,
             usd=self.usd(*tokens, sent, text, about.get("usd")),
@@ -85,7 +98,6 @@ class ModelNode(Step):
             recorded=bool(about.get("recorded")),
             finish_reason=about.get("finish_reason"),
         )
-        return {"drafts": [plain.plain(attempt)]}
 
     def usd(
         self,

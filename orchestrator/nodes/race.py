@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,6 +19,8 @@ from router_training.contract import Attempt
 
 CANCELLING_S = 1.0
 Drafts = dict[str, Attempt]
+Turns = dict[str, Any]
+Update = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -93,8 +95,7 @@ class RaceNode(Step):
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
         race, call = race_of(input), {**input, "move": {**input["move"], "check": True}}
-        found: queue.SimpleQueue[tuple[str, Attempt]] = queue.SimpleQueue()
-
+        found: queue.SimpleQueue[tuple[str, Update]] = queue.SimpleQueue()
         started: list[str] = []
 
         def start(name: str) -> None:
@@ -102,50 +103,51 @@ class RaceNode(Step):
             threading.Thread(target=copy_context().run, args=(run, name), daemon=True).start()
 
         def run(name: str) -> None:
-            draft = Attempt(name, None, error="the call broke off; the log says why")
+            broken = Attempt(name, None, error="the call broke off; the log says why")
+            update: Update = {"drafts": [plain.plain(broken)]}
             try:
-                draft = _draft(self.models[name].invoke(call, config))
+                update = self.models[name].invoke(call, config)
             finally:  # whatever happens in a thread, the race must not wait for it
-                found.put((name, draft))
+                found.put((name, update))
 
-        drafts: Drafts = {}
+        drafts, turns = Drafts(), Turns()
         start(race.first)
-        _take(found, drafts, race.after_s)
+        _take(found, drafts, turns, race.after_s)
         if race.needs_hedge(drafts):
             for name in race.hedge:
                 start(name)
             while not race.is_won(drafts) and len(drafts) < len(started):
-                _take(found, drafts, None)
-        return _written(race, drafts, started)
+                _take(found, drafts, turns, None)
+        return _written(race, drafts, turns, started)
 
     async def ainvoke(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
     ) -> dict[str, Any]:
         race, call = race_of(input), {**input, "move": {**input["move"], "check": True}}
-        running: dict[asyncio.Task[dict[str, Any]], str] = {}
+        running: dict[asyncio.Task[Update], str] = {}
         started: list[str] = []
 
         def start(name: str) -> None:
             started.append(name)
             running[asyncio.ensure_future(self.models[name].ainvoke(call, config))] = name
 
-        drafts: Drafts = {}
+        drafts, turns = Drafts(), Turns()
         try:
             start(race.first)
             await asyncio.wait(running, timeout=race.after_s)
-            _collect(running, drafts)
+            _collect(running, drafts, turns)
             if race.needs_hedge(drafts):
                 for name in race.hedge:
                     start(name)
                 while running and not race.is_won(drafts):
                     await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                    _collect(running, drafts)
+                    _collect(running, drafts, turns)
         finally:
             for task in running:
                 task.cancel()
         if running:
             await asyncio.wait(running, timeout=CANCELLING_S)
-        return _written(race, drafts, started)
+        return _written(race, drafts, turns, started)
 
 
 def race_of(state: Mapping[str, Any]) -> Race:
@@ -155,23 +157,29 @@ def race_of(state: Mapping[str, Any]) -> Race:
     return Race(move["ask"][0], tuple(move["hedge"]), move["after_s"], usd)
 
 
-def _draft(update: Mapping[str, Sequence[Mapping[str, Any]]]) -> Attempt:
-    return plain.attempt(update["drafts"][0])
+def _keep(name: str, update: Update, drafts: Drafts, turns: Turns) -> None:
+    drafts[name] = plain.attempt(update["drafts"][0])
+    turns.update(update.get("turns", {}))
 
 
-def _take(found: queue.SimpleQueue[tuple[str, Attempt]], drafts: Drafts, timeout_s: float | None) -> None:
+def _take(
+    found: queue.SimpleQueue[tuple[str, Update]], drafts: Drafts, turns: Turns, timeout_s: float | None
+) -> None:
     """Wait for one call to end, at most `timeout_s` seconds, and keep its draft."""
     try:
-        name, draft = found.get(timeout=timeout_s)
+        name, update = found.get(timeout=timeout_s)
     except queue.Empty:
         return
-    drafts[name] = draft
+    _keep(name, update, drafts, turns)
 
 
-def _collect(running: dict[asyncio.Task[dict[str, Any]], str], drafts: Drafts) -> None:
+def _collect(running: dict[asyncio.Task[Update], str], drafts: Drafts, turns: Turns) -> None:
     for task in [task for task in running if task.done()]:
-        drafts[running.pop(task)] = _draft(task.result())
+        _keep(running.pop(task), task.result(), drafts, turns)
 
 
-def _written(race: Race, drafts: Drafts, started: Collection[str]) -> dict[str, Any]:
-    return {"drafts": plain.plain(race.result(drafts, started))}
+def _written(race: Race, drafts: Drafts, turns: Turns, started: Collection[str]) -> Update:
+    """Return the update of the state; of who ran, only the winner may go on with tools."""
+    result = race.result(drafts, started)
+    left = {one.model: turns[one.model] for one in result if one.text is not None and one.model in turns}
+    return {"drafts": plain.plain(result), **({"turns": left} if left else {})}

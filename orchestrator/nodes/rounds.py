@@ -17,13 +17,17 @@ from router_training.contract import Attempt, ModelCard, ToolCall
 
 TOOL = "tools"
 """The capability of a card whose model calls tools."""
+END_OF_TURNS = {"type": "end"}
 
 
 def with_tools(
     client: BaseChatModel, card: ModelCard, registered: Sequence[Mapping[str, Any]], state: Mapping[str, Any]
 ) -> Runnable[Any, BaseMessage]:
-    """Return the client knowing the tools of the graph and of the request; of two that share a name, the request's."""
-    if TOOL not in card.capabilities:
+    """Return the client knowing the tools of the graph and of the request; of two that share a name, the request's.
+
+    What is no attempt at an answer, such as a check, gets no tools.
+    """
+    if TOOL not in card.capabilities or "decision" not in state:
         return client
     asked = state.get("tools") or []
     names = client_tools(state)
@@ -87,7 +91,7 @@ def written(
     if message is not None and calls and not theirs and runs_tools:
         update["turns"] = {attempt.model: [*turns, *messages_to_dict([message])]}
     elif turns:
-        update["turns"] = {attempt.model: [*turns, {"type": "end"}]}
+        update["turns"] = {attempt.model: [*turns, END_OF_TURNS]}
     return update
 
 
@@ -105,6 +109,7 @@ def added(earlier: Attempt, attempt: Attempt) -> Attempt:
         prompt_tokens=_sum(earlier.prompt_tokens, attempt.prompt_tokens),
         completion_tokens=_sum(earlier.completion_tokens, attempt.completion_tokens),
         tool_calls=(*earlier.tool_calls, *attempt.tool_calls),
+        delay_s=earlier.delay_s,
     )
 
 
@@ -119,8 +124,22 @@ def handed_over(attempt: Attempt) -> list[dict[str, Any]]:
 
 def steps_of(state: Mapping[str, Any], model: str, name: str) -> list[str]:
     """Return the nodes that an attempt went through."""
-    rounds = sum(1 for turn in turns_of(state, model) if turn["type"] == "ai")
-    return [*([name, TOOLS] * rounds), name]
+    return [*([name, TOOLS] * rounds_of(state, model)), name]
+
+
+def rounds_of(state: Mapping[str, Any], model: str) -> int:
+    """Return how often this model has called tools that run here."""
+    return sum(1 for turn in turns_of(state, model) if turn["type"] == "ai")
+
+
+def bounds_left(state: Mapping[str, Any], draft: Attempt) -> dict[str, float | None]:
+    """Return what further calls of this attempt may cost (`usd`) and take (`timeout_s`); None without limit."""
+    bounds = state["move"].get("bounds", {}).get(draft.model, {})
+    usd, timeout_s = bounds.get("usd"), bounds.get("timeout_s")
+    return {
+        "usd": None if usd is None else usd - draft.usd,
+        "timeout_s": None if timeout_s is None else timeout_s - draft.latency_s,
+    }
 
 
 def _calls(message: AIMessage) -> list[ToolCall]:

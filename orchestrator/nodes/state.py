@@ -16,7 +16,10 @@ RACE, CHECK = "race", "check"
 
 
 class Request(TypedDict, total=False):
-    """What a caller gives: `input` or `messages`, and if wanted a task type and limits (see `moves.Limits`)."""
+    """What a caller gives: `input` or `messages`, and if wanted a task type and limits (see `moves.Limits`).
+
+    `tools`, in OpenAI's form, are run by the caller: an answer may hold `tool_calls` instead of a text.
+    """
 
     input: str
     messages: Annotated[list[AnyMessage], add_messages]
@@ -28,6 +31,8 @@ class Request(TypedDict, total=False):
     min_quality: float | None
     allow: list[str] | None
     deny: list[str] | None
+    tools: list[dict[str, Any]] | None
+    tool_choice: str | dict[str, Any] | None
 
 
 class Answer(Request, total=False):
@@ -42,6 +47,7 @@ class Answer(Request, total=False):
     model: str | None
     error: str | None
     note: str | None
+    tool_calls: list[dict[str, Any]]
     attempts: list[dict[str, Any]]
     usd: float
     latency_s: float
@@ -55,10 +61,22 @@ def gather(drafts: list[dict[str, Any]] | None, new: list[dict[str, Any]] | None
     return [] if new is None else [*(drafts or ()), *new]
 
 
+Turns = dict[str, list[dict[str, Any]]]
+
+
+def newest(turns: Turns | None, new: Turns | None) -> Turns:
+    """Put what parallel model nodes wrote in the place of what they wrote before; None forgets all."""
+    return {} if new is None else {**(turns or {}), **new}
+
+
 class State(Answer, total=False):
-    """What flows along the edges: the answer so far, unverified drafts, the move to make, the floor of p_success."""
+    """What flows along the edges: the answer so far, unverified drafts, the move to make, the floor of p_success.
+
+    `turns` holds what each model and its tools have said to each other since the move.
+    """
 
     drafts: Annotated[list[dict[str, Any]], gather]
+    turns: Annotated[Turns, newest]
     move: dict[str, Any]
     p_floor: float
 

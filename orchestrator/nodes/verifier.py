@@ -10,12 +10,13 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 
 from orchestrator import plain
+from orchestrator.nodes import rounds
 from orchestrator.nodes.finish import Finish
 from orchestrator.nodes.router import RouterNode
 from orchestrator.nodes.state import VERIFIER, task_of
 from orchestrator.nodes.step import Step
 from orchestrator.verifiers import Verifier, verified
-from router_training.contract import Attempt, Forecast
+from router_training.contract import Attempt, Evidence, Forecast, Task
 
 
 @dataclass(eq=False)
@@ -51,9 +52,16 @@ class VerifierNode(Step):
         asked = [*move.get("ask", ()), *move.get("hedge", ())]
         new = [replace(drafts[model], sources=sources) for model in asked if model in drafts]
         return [
-            draft if draft.text is None else verified(self.verifiers, task, draft, by_model[draft.model])
-            for draft in new
+            draft if draft.text is None else self.judged(task, draft, by_model[draft.model]) for draft in new
         ]
+
+    def judged(self, task: Task, draft: Attempt, forecast: Forecast) -> Attempt:
+        """Return the draft with evidence and confidence; one that asks its caller to run tools says nothing yet."""
+        if not (calls := rounds.handed_over(draft)):
+            return verified(self.verifiers, task, draft, forecast)
+        names = ", ".join(call["name"] for call in calls)
+        evidence = Evidence("tool_calls", None, f"asks the caller to run {names}; the forecast stands")
+        return replace(draft, confidence=forecast.p_success, evidence=(evidence,))
 
     def conclude(
         self, state: Mapping[str, Any], new: Sequence[Attempt], forecasts: tuple[Forecast, ...]
@@ -66,9 +74,14 @@ class VerifierNode(Step):
             "attempts": [*state["attempts"], *plain.plain(new)],
             "usd": state["usd"] + sum(attempt.usd for attempt in new) + sum(one.usd for one in evidence),
             "latency_s": state["latency_s"] + waited_s,
-            "path": [*state["path"], *(self.names[attempt.model] for attempt in new), VERIFIER],
+            "path": [*state["path"], *self.steps(state, new), VERIFIER],
             "drafts": None,
+            **({"turns": None} if state.get("turns") else {}),
         }
         now = {**state, **update}
         update["move"] = now["move"] = self.router.proceed(now, forecasts)
         return {**update, **self.finish(now)} if "accept" in update["move"] else update
+
+    def steps(self, state: Mapping[str, Any], new: Sequence[Attempt]) -> list[str]:
+        """Return the nodes that these attempts went through, one attempt after the other."""
+        return [step for one in new for step in rounds.steps_of(state, one.model, self.names[one.model])]
