@@ -24,7 +24,7 @@ from orchestrator.nodes.state import CHECK, FALLBACK, RACE, ROUTER, TOOLS, VERIF
 from orchestrator.nodes.step import Step
 from orchestrator.nodes.tools import MOST_ROUNDS, ModelEdge, ToolEdge, ToolNode
 from orchestrator.nodes.verifier import VerifierNode
-from orchestrator.roles import RoleForecaster
+from orchestrator.roles import RoleForecaster, TypeRoutes
 from router_training.contract import (
     Catalogue,
     Forecast,
@@ -42,7 +42,7 @@ def build_graph(
     policy: Forecaster | None = None,
     *,
     catalogue: Catalogue | None = None,
-    strategy: str | strategies.Strategy = "cascade",
+    strategy: str | Mapping[str, Any] | strategies.Strategy = "cascade",
     models: Mapping[str, BaseChatModel] | None = None,
     verifier: Sequence[verifiers.Verifier] | None = None,
     dial: float = 0.8,
@@ -56,7 +56,7 @@ def build_graph(
     Args:
         policy: what forecasts each model's success; None routes by task type and the roles of the cards.
         catalogue: the models to ask; by default those of the policy, else one card per entry of `models`.
-        strategy: a strategy or its description, such as "fallback(cascade)".
+        strategy: a strategy or its description, such as "fallback(cascade)" or a table as `strategies.load` reads.
         models: a LangChain chat model per name; by default each card's endpoint.
         verifier: what gathers evidence, in this order; by default the deterministic verifiers.
         dial: the dial of requests that set none, in [0, 1].
@@ -144,22 +144,23 @@ def _cards(
 def _router(
     policy: Forecaster | None,
     cards: Mapping[str, ModelCard],
-    strategy: str | strategies.Strategy,
+    strategy: str | Mapping[str, Any] | strategies.Strategy,
     dial: float,
 ) -> RouterNode:
-    decide = strategies.load(strategy) if isinstance(strategy, str) else strategy
+    decide = strategies.load(strategy) if isinstance(strategy, str | Mapping) else strategy
     if policy is None:
-        return RouterNode(RoleForecaster(cards), decide, dial, cards)
+        return RouterNode(RoleForecaster(cards), decide, dial, cards, TypeRoutes(cards))
 
     def forecast(task: Task) -> tuple[Forecast, ...]:
         return tuple(one for one in policy.forecast([task.prompt]).row(0) if one.model in cards)
 
-    return RouterNode(forecast, decide, dial, cards, getattr(policy, "usd_scale", None))
+    routes = TypeRoutes(cards, getattr(policy, "best_of_type", None))
+    return RouterNode(forecast, decide, dial, cards, routes, getattr(policy, "usd_scale", None))
 
 
-def _name(strategy: str | strategies.Strategy) -> str:
-    if isinstance(strategy, str):
-        return strategy
+def _name(strategy: str | Mapping[str, Any] | strategies.Strategy) -> str:
+    if isinstance(strategy, str | Mapping):
+        return strategy if isinstance(strategy, str) else str(strategy["name"])
     return getattr(strategy, "__name__", None) or type(strategy).__module__.rpartition(".")[2]
 
 

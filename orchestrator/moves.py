@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from router_training.answers.same_answer import same_answer
 from router_training.contract import Attempt, Forecast, ModelCard, Task, UsageError
 
 CHARACTERS_PER_TOKEN = 4
@@ -76,7 +77,7 @@ class Situation:
     a certain success when the dial is at one half (None: the dearest forecast). `barred` holds the models that may
     not be asked, each with the reason; a model less likely to succeed than `p_floor` is asked only where no
     other can be, and then the likeliest is. `forgotten` are attempts that still count against the limits.
-    `cards` hold the prices.
+    `cards` hold the prices; `pointed_to` is the model that the task's type points to, where it points to one.
     """
 
     task: Task
@@ -89,6 +90,7 @@ class Situation:
     p_floor: float = 0.0
     forgotten: tuple[Attempt, ...] = ()
     cards: Mapping[str, ModelCard] = field(default_factory=dict)
+    pointed_to: str | None = None
 
     def answered(self) -> tuple[Attempt, ...]:
         """Return the attempts that have an answer, in the order they were made."""
@@ -165,6 +167,14 @@ class Situation:
 
     def _n_checks(self) -> int:
         return sum(one.model is not None for attempt in self.attempts for one in attempt.evidence)
+
+    def agreeing(self, attempt: Attempt) -> tuple[Attempt, ...]:
+        """Return the answers that come to the same as this one, itself included, in the order they were made."""
+        return tuple(
+            one
+            for one in self.answered()
+            if one is attempt or same_answer(self.task.prompt, attempt.text or "", one.text or "")
+        )
 
     def reading(self, forecast: Forecast, *answers: Attempt) -> Forecast:
         """Return the forecast of a call that reads these answers beside the prompt: dearer by those tokens."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -38,6 +38,22 @@ class RoleForecaster:
             )
             for name, card in self.catalogue.items()
         )
+
+
+@dataclass(frozen=True)
+class TypeRoutes:
+    """Which model a task type points to: the card with that role, else the best of the type in training."""
+
+    catalogue: Catalogue
+    best_of_type: Callable[[str | None, float], str | None] | None = None
+
+    def __call__(self, task_type: str | None, dial: float) -> str | None:
+        """Return the model's name, None where the type points nowhere."""
+        role = ROLE_OF_TASK_TYPE.get(task_type, task_type)
+        for card in self.catalogue.values():
+            if role is not None and (role in card.roles or role == card.name):
+                return card.name
+        return None if self.best_of_type is None else self.best_of_type(task_type, dial)
 
 
 def card_for(role: str, catalogue: Catalogue) -> ModelCard:

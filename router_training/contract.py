@@ -110,7 +110,8 @@ class Forecast:
 
     `p_success` and `novelty` lie in [0, 1]; novelty is the share of training prompts that lay closer to
     the rest of the training set than this prompt does. `usd_high` and `latency_high_s` are what 95% of such
-    calls stay below; None where nobody knows more than the expected value.
+    calls stay below; None where nobody knows more than the expected value. `task_type` is the task's type as
+    predicted, None where none was.
     """
 
     model: str
@@ -120,6 +121,7 @@ class Forecast:
     novelty: float = 0.0
     usd_high: float | None = None
     latency_high_s: float | None = None
+    task_type: str | None = None
 
     @property
     def usd_bound(self) -> float:
@@ -136,7 +138,7 @@ class Forecast:
 class Forecasts:
     """Forecasts of n prompts and m models: arrays of shape (n, m); `novelty` has shape (n,).
 
-    `usd_high` and `latency_high_s`, if known, are 95% quantiles.
+    `usd_high` and `latency_high_s`, if known, are 95% quantiles; `task_types` (n,) are predicted, empty if not.
     """
 
     models: tuple[str, ...]
@@ -146,6 +148,7 @@ class Forecasts:
     novelty: FloatArray
     usd_high: FloatArray | None = None
     latency_high_s: FloatArray | None = None
+    task_types: tuple[str | None, ...] = ()
 
     def __len__(self) -> int:
         return len(self.p_success)
@@ -161,6 +164,7 @@ class Forecasts:
                 float(self.novelty[i]),
                 None if self.usd_high is None else float(self.usd_high[i, j]),
                 None if self.latency_high_s is None else float(self.latency_high_s[i, j]),
+                self.task_types[i] if self.task_types else None,
             )
             for j, model in enumerate(self.models)
         )

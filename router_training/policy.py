@@ -147,6 +147,10 @@ class Policy:
             raise UsageError(f"this policy holds no held-out tasks to find a dial by; {REMEDY}")
         return operating_points(self.learned.held_out, self.models, self.catalogue, self.usd_scale)
 
+    def best_of_type(self, task_type: str | None, dial: float) -> str | None:
+        """Return the model that is worth most at this dial on tasks of a type; None for a type not seen."""
+        return self.learned.best_of_type(task_type, dial, self.catalogue)
+
     def with_catalogue(self, catalogue: Catalogue) -> Policy:
         """Return this policy at other prices.
 

@@ -5,7 +5,7 @@ from hypothesis import given, strategies as st
 
 from orchestrator import strategies
 from orchestrator.moves import Situation
-from orchestrator.roles import RoleForecaster, card_for
+from orchestrator.roles import RoleForecaster, TypeRoutes, card_for
 from router_training.contract import ModelCard, Task
 
 prices = st.floats(0, 1000)
@@ -37,3 +37,12 @@ def test_nothing_is_known_so_everything_is_novel_and_the_price_grows_with_the_pr
     short, long = (RoleForecaster(UNMARKED)(Task("x" * n))[0] for n in (40, 4000))
     assert short.novelty == long.novelty == 1.0
     assert long.usd - short.usd == pytest.approx(UNMARKED["b"].usd(990, 0), rel=1e-9)
+
+
+def test_a_type_points_to_the_card_of_its_role_then_to_the_best_of_training():
+    cards = {"a": ModelCard("a", 1, 1, roles=("strong", "code")), "b": ModelCard("b", 1, 1)}
+    routes = TypeRoutes(cards, lambda task_type, dial: "b" if task_type == "poem" else None)
+    assert routes("complex", 0.5) == routes("code", 0.5) == "a"
+    assert routes("b", 0.5) == routes("poem", 0.5) == "b"
+    assert routes("unheard of", 0.5) is None and routes(None, 0.5) is None
+    assert TypeRoutes(cards)("poem", 0.5) is None

@@ -1,5 +1,6 @@
 """Laws that every strategy keeps; a new file in strategies/ is tested here without being named."""
 
+import tomllib
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +17,13 @@ COMPOSED = (
     "fallback(cost_based)",
     "fallback(cascade)",
     "fallback(cascade(cost_based, threshold=0.9, steps=3))",
+    "fallback(cascade(task_based, threshold=None))",
+    "fallback(ensemble(merge='synthesis'))",
+    "ensemble(n=2, merge='confidence')",
+    "fallback(self_verification(cost_based))",
+    "self_verification(by_answering=True)",
+    "fallback(latency_aware(deadline_s=1.5))",
+    "self_verification(latency_aware)",
 )
 PRICES = {name: ModelCard(name, 100.0, 100.0) for name in NAMES}
 EVERY = (*strategies.available(), *COMPOSED)
@@ -40,7 +48,8 @@ def answer(model, reply):
     confidence, usd, latency_s = reply
     if confidence is None:
         return Attempt(model, None, error="scripted", usd=usd, latency_s=latency_s)
-    return Attempt(model, f"answer of {model}", confidence, usd=usd, latency_s=latency_s)
+    text = f"answer of {model}" if latency_s > 1.0 else "an answer that others gave too"
+    return Attempt(model, text, confidence, usd=usd, latency_s=latency_s)
 
 
 def play(strategy, situation, replies):
@@ -233,3 +242,118 @@ def test_fallback_keeps_what_a_failure_cost_on_the_bill():
 def test_a_bad_description_says_what_would_do(text, rule):
     with pytest.raises(UsageError, match=rule):
         strategies.load(text)
+
+
+def test_a_table_as_toml_gives_it_builds_the_same_strategy_as_the_text():
+    table = tomllib.loads(
+        '[strategy]\nname = "fallback"\n[strategy.inner]\nname = "cascade"\nthreshold = 0.6\ninner = "cost_based"\n'
+    )["strategy"]
+    assert strategies.load(table) == strategies.load("fallback(cascade(cost_based, threshold=0.6))")
+    assert strategies.load({"name": "cascade"}, threshold=0.6) == strategies.load("cascade", threshold=0.6)
+    for bad in ({}, {"name": 5}, {"name": "fallback", "inner": 5}):
+        with pytest.raises(UsageError, match="cannot be read"):
+            strategies.load(bad)
+
+
+def test_every_strategy_introduces_itself_in_one_line():
+    for name in strategies.available():
+        assert 20 < len(strategies.summary(name)) < 120 and strategies.summary(name).endswith(".")
+
+
+def typed(task_type, pointed_to=None, **limits):
+    return Situation(Task("hi", task_type=task_type), CARDS, limits=Limits(**limits), pointed_to=pointed_to)
+
+
+def test_task_based_goes_by_its_table_then_by_the_situation_then_by_default():
+    table = strategies.load("task_based(routes={'poem': 'large'}, otherwise='small')")
+    assert table(typed("poem", "middle")) == Ask(("large",), check=False)
+    assert table(typed("sum", "middle")).models == ("middle",)
+    assert table(typed("sum")).models == table(typed(None)).models == ("small",)
+    assert strategies.load("task_based")(typed("sum", dial=1.0)).models == ("large",)
+    assert table(typed("poem", max_usd=0.5)).models == ("small",), "the routed model is too dear"
+    with pytest.raises(UsageError, match="routes to 'vast', which is no model here"):
+        strategies.load("task_based(otherwise='vast')")(typed("sum"))
+
+
+TIMED = (
+    Forecast("fast", 0.5, 0.1, 1.0, latency_high_s=1.5),
+    Forecast("able", 0.8, 0.2, 3.0, latency_high_s=4.0),
+    Forecast("best", 0.9, 0.4, 6.0, latency_high_s=9.0),
+)
+
+
+def timed(deadline_s=None, forecasts=TIMED):
+    return Situation(Task("hi"), forecasts, limits=Limits(deadline_s=deadline_s))
+
+
+def test_latency_aware_asks_the_likeliest_in_time_and_hedges_while_that_can_help():
+    ask = strategies.load("latency_aware")
+    assert ask(timed(12.0)) == Ask(("best",), check=False, hedge=("able",), after_s=8.0)
+    assert ask(timed(5.0)) == Ask(("able",), check=False, hedge=("fast",), after_s=3.5)
+    assert ask(timed(4.2)) == Ask(("able",), check=False), "a stand-in would be too late"
+    assert ask(timed()) == Ask(("best",), check=False, hedge=("able",), after_s=9.0)
+    assert strategies.load("latency_aware", hedge=False)(timed(12.0)) == Ask(("best",), check=False)
+
+
+def test_latency_aware_takes_the_fastest_where_its_own_deadline_cannot_be_met():
+    assert strategies.load("latency_aware", deadline_s=0.5)(timed()).models == ("fast",)
+    unknown = (Forecast("x", 0.5, 0.1, float("nan")), Forecast("y", 0.4, 0.1, 1.0))
+    assert strategies.load("latency_aware")(timed(2.0, unknown)) == Ask(("x",), check=False)
+
+
+def said(model, text, confidence=0.5, **more):
+    return Attempt(model, text, confidence, **more)
+
+
+def test_an_ensemble_votes_by_what_answers_come_to():
+    three = (said("small", "It is 42.", 0.3), said("middle", "41", 0.9), said("large", "42", 0.4))
+    at = replace(situation(*three), task=Task("How many is 6 x 7?"))
+    assert strategies.load("ensemble")(at) == Accept(three[2]), "two agree; the surer of them speaks"
+    assert strategies.load("ensemble", merge="confidence")(at) == Accept(three[1])
+    split = (said("small", "40", 0.3), said("middle", "41", 0.9))
+    assert strategies.load("ensemble")(replace(at, attempts=split)) == Accept(split[1])
+
+
+def test_a_synthesis_is_written_by_the_likeliest_unless_all_agree():
+    synthesis = strategies.load("ensemble(merge='synthesis')")
+    same = (said("small", "42"), said("middle", "42."))
+    assert synthesis(situation(*same)) == Accept(same[0])
+    split = (said("small", "41"), said("middle", "42"))
+    assert synthesis(situation(*split)) == Ask(("large",), check=False, sources=split)
+    written = said("large", "42!", sources=("small", "middle"))
+    assert synthesis(situation(*split, written)) == Accept(written)
+    failed = replace(written, text=None, error="down")
+    assert synthesis(situation(*split, failed)) == Accept(split[0])
+
+
+def test_an_ensemble_asks_as_many_as_the_budget_allows():
+    assert strategies.load("ensemble")(situation(dial=0.5)).models == ("middle", "small", "large")
+    assert strategies.load("ensemble")(situation(dial=0.5, max_usd=0.35)).models == ("middle", "small")
+
+
+def test_self_verification_has_the_answer_checked_and_escalates_once():
+    verify = strategies.load("self_verification")
+    first = said("middle", "42", 0.8)
+    assert verify(situation(first)) == Check(first, "large")
+    right = replace(first, confidence=0.95, evidence=(Evidence("check", 0.9, "right", model="large"),))
+    wrong = replace(first, confidence=0.3, evidence=(Evidence("check", 0.1, "wrong", model="small"),))
+    assert verify(situation(right)) == Accept(right)
+    assert verify(situation(wrong)) == Ask(("large",))
+    assert verify(situation(wrong, said("large", "43", 0.6))).attempt.model == "large"
+    assert verify(situation(first, max_usd=0.05)) == Accept(first), "no check fits the budget"
+
+
+def test_self_verification_by_answering_accepts_what_two_models_say():
+    verify = strategies.load("self_verification", by_answering=True)
+    first = said("middle", "42", 0.8)
+    assert verify(situation(first, dial=0.5)) == Ask(("small",))
+    assert verify(situation(first, said("small", "42", 0.6))) == Accept(first)
+    assert verify(situation(first, said("small", "41", 0.6))) == Ask(("large",))
+    last = said("large", "40", 0.1)
+    assert verify(situation(first, said("small", "41", 0.6), last)) == Accept(last)
+
+
+def test_a_cascade_without_a_threshold_climbs_whenever_that_is_worth_its_price():
+    sure = said("middle", "42", 0.8)
+    assert strategies.load("cascade")(situation(sure, dial=0.99)) == Accept(sure)
+    assert strategies.load("cascade", threshold=None)(situation(sure, dial=0.99)) == Ask(("large",))

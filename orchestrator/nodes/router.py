@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -31,6 +31,7 @@ class RouterNode(Step):
     strategy: Strategy
     dial: float
     cards: Catalogue
+    routes: Callable[[str | None, float], str | None]
     usd_scale: float | None = None
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
@@ -77,8 +78,9 @@ class RouterNode(Step):
         attempts = tuple(plain.attempt(kept) for kept in state.get("attempts", ()))
         never = unfit(self.cards, limits, requirements_of(state))
         likeliest = max((f.p_success for f in forecasts if f.model not in never), default=0.0)
+        task = _typed(task_of(state), forecasts)
         return Situation(
-            task=task_of(state),
+            task=task,
             forecasts=forecasts,
             attempts=attempts,
             limits=limits,
@@ -87,7 +89,15 @@ class RouterNode(Step):
             barred={**never, **too_short(self.cards, attempts)},
             p_floor=(limits.min_quality or 0.0) * likeliest,
             cards=self.cards,
+            pointed_to=self.routes(task.task_type, limits.dial),
         )
+
+
+def _typed(task: Task, forecasts: Sequence[Forecast]) -> Task:
+    """Return the task with its predicted type where the request names none."""
+    if task.task_type is not None or not forecasts:
+        return task
+    return replace(task, task_type=forecasts[0].task_type)
 
 
 def _decide(situation: Situation, move: Move) -> Decision:

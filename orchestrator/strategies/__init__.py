@@ -7,6 +7,7 @@ Strategies compose: `load("fallback(cascade(cost_based, threshold=0.6))")`.
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from dataclasses import fields
 from importlib import import_module
 from pkgutil import iter_modules
@@ -27,21 +28,38 @@ def available() -> tuple[str, ...]:
     return tuple(sorted(module.name for module in iter_modules(__path__)))
 
 
-def load(name: str, **options: Any) -> Strategy:
-    """Build the strategy that `name` describes: a name, or a call such as "fallback(cascade)".
+def summary(name: str) -> str:
+    """Return the one line with which a strategy introduces itself."""
+    return (import_module(f"{__name__}.{name}").__doc__ or "").partition("\n")[0]
+
+
+def load(name: str | Mapping[str, Any], **options: Any) -> Strategy:
+    """Build the strategy that `name` describes: a name, a call such as "fallback(cascade)", or a table.
 
     Args:
-        name: a strategy; in parentheses, the strategy it wraps and its options as `key=value`.
+        name: a strategy; in parentheses, the strategy it wraps and its options as `key=value`. As a table, such as
+            TOML gives: its `name`, its options, and as `inner` the name or table of the strategy it wraps.
         options: the outermost strategy's fields, by name.
 
     Raises:
         UsageError: if a name or option is unknown, or the description is not of that form.
     """
+    if isinstance(name, Mapping):
+        return _from_table(name, options)
     try:
         tree = ast.parse(name.strip(), mode="eval").body
     except SyntaxError as error:
         raise _malformed(name) from error
     return _build(tree, name, options)
+
+
+def _from_table(table: Mapping[str, Any], options: dict[str, Any]) -> Strategy:
+    name, inner = table.get("name"), table.get("inner")
+    if not isinstance(name, str) or not isinstance(inner, str | Mapping | None):
+        raise _malformed(str(dict(table)))
+    written = {key: value for key, value in table.items() if key not in ("name", "inner")}
+    wrapped = {} if inner is None else {"inner": load(inner)}
+    return _make(name, {**wrapped, **written, **options})
 
 
 def _build(tree: ast.expr, text: str, options: dict[str, Any]) -> Strategy:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.moves import NOTHING_FITS, Accept, Ask, GiveUp, Move, Situation, is_number
 from router_training.contract import UsageError
@@ -15,16 +15,18 @@ class Strategy:
 
     A further model is asked only if dial * (p_success - confidence in hand) exceeds what its price weighs, so
     never one whose forecast is no better than the answer in hand. After `steps` models the strongest is next.
-    Without any answer, failures are left to a fallback. `inner` makes the first move (default: the model of
-    highest utility).
+    With a threshold of None that comparison alone decides, from what was learned of models and answers. Without
+    any answer, failures are left to a fallback. `inner` makes the first move (default: the model of highest
+    utility).
     """
 
     inner: Callable[[Situation], Move] | None = None
-    threshold: float = 0.7
+    threshold: float | None = 0.7
     steps: int = 2
 
     def __post_init__(self) -> None:
-        if not (is_number(self.threshold) and 0.0 <= self.threshold <= 1.0):
+        threshold = 1.0 if self.threshold is None else self.threshold
+        if not (is_number(threshold) and 0.0 <= threshold <= 1.0):
             raise UsageError(f"threshold is {self.threshold!r}; a confidence lies in [0, 1], 0.7 is usual")
         if not (isinstance(self.steps, int) and self.steps >= 1):
             raise UsageError(
@@ -39,7 +41,7 @@ class Strategy:
         confidence = best.confidence or 0.0
         in_hand = situation.limits.dial * confidence
         better = [f for f in situation.open() if f.p_success > confidence and situation.utility(f) > in_hand]
-        if confidence >= self.threshold or not better:
+        if not better or (self.threshold is not None and confidence >= self.threshold):
             return Accept(best)
         if len(situation.attempts) >= self.steps:
             better = [min(better, key=lambda f: (-f.p_success, f.usd, f.model))]
@@ -49,6 +51,6 @@ class Strategy:
     def _first(self, situation: Situation) -> Move:
         if self.inner is not None:
             move = self.inner(situation)
-            return Ask(move.models) if isinstance(move, Ask) else move
+            return replace(move, check=True) if isinstance(move, Ask) else move
         choice = situation.preferred(situation.open())
         return Ask((choice.model,)) if choice is not None else GiveUp(NOTHING_FITS)

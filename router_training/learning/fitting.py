@@ -36,6 +36,7 @@ from router_training.learning.selection import (
     per_model,
     select,
 )
+from router_training.learning.task_types import fit_task_types
 from router_training.learning.tokens import fit_tokens
 from router_training.outcomes import OutcomeTable
 
@@ -72,6 +73,7 @@ def fit_learned(
     winner = selection.winner
     tokens = fit_tokens(table, models, inputs)
     read, written, _ = tokens.forecast(inputs, character_counts(table.prompts))
+    types, type_figures = fit_task_types(table, models, inputs, (read, written), folds)
     learned = Learned(
         models=models,
         success_name=winner.name,
@@ -85,9 +87,11 @@ def fit_learned(
         mean_tokens=np.stack([read.mean(axis=0), written.mean(axis=0)]),
         mean_success=shrunk_means(trial.quality),
         held_out=_held_out(table, selection, trial, tokens_out_of_fold).sampled(seed=seed),
+        types=types,
     )
     return learned, {
         **_figures(selection, trial),
+        "task_types": type_figures,
         "n_tasks": len(table),
         "seed": seed,
         "versions": versions(),

@@ -16,6 +16,7 @@ from router_training.judging.curves import best_constant
 from router_training.learning.held_out import HeldOut
 from router_training.learning.inputs import InputScale
 from router_training.learning.novelty import Novelty
+from router_training.learning.task_types import TaskTypes
 from router_training.learning.tokens import TokenModel
 
 Arrays = dict[str, NDArray[np.generic]]
@@ -26,7 +27,7 @@ class Learned:
     """The parts of a policy that come from outcomes.
 
     `mean_tokens` (2, m) are the training means of forecast prompt and completion tokens, `mean_success` (m,) those of
-    quality. `held_out` is None where it was not kept.
+    quality. `held_out` is None where it was not kept, `types` where the tasks had no types.
     """
 
     models: tuple[str, ...]
@@ -39,6 +40,7 @@ class Learned:
     mean_tokens: FloatArray
     mean_success: FloatArray
     held_out: HeldOut | None = None
+    types: TaskTypes | None = None
 
     def forecast(self, prompts: Sequence[str], vectors: Vectors, catalogue: Catalogue) -> Forecasts:
         """Return forecasts for n prompts with vectors (n, d), at the catalogue's prices."""
@@ -56,6 +58,7 @@ class Learned:
             novelty=self.novelty.score(vectors),
             usd_high=np.maximum(usd, usd_high),
             latency_high_s=latency_high_s,
+            task_types=() if self.types is None else self.types.predict(inputs),
         )
 
     def usd_scale(self, catalogue: Catalogue) -> float:
@@ -68,6 +71,17 @@ class Learned:
         usd = self.tokens.usd(prompt, completion, self.models, catalogue)[0]
         return float(usd[best_constant(usd, self.mean_success)]) or float(usd.max()) or 1.0
 
+    def best_of_type(self, task_type: str | None, dial: float, catalogue: Catalogue) -> str | None:
+        """Return the model of highest mean utility on the training tasks of a type; None for an unknown one."""
+        types = self.types
+        if types is None or task_type not in types.names:
+            return None
+        k, scale = types.names.index(task_type), self.usd_scale(catalogue)
+        tokens = (types.prompt_tokens[k : k + 1], types.completion_tokens[k : k + 1])
+        usd = self.tokens.usd(*tokens, self.models, catalogue)[0]
+        utility = dial * types.quality[k] - (1.0 - dial) * usd / scale
+        return min(zip(-utility, usd, self.models, strict=True))[2]
+
     def to_arrays(self) -> Arrays:
         """Return every learned number under `part.name`."""
         parts: dict[str, Arrays] = {
@@ -78,6 +92,7 @@ class Learned:
             "novelty": self.novelty.to_arrays(),
             "mean": {"tokens": self.mean_tokens, "success": self.mean_success},
             "held_out": {} if self.held_out is None else self.held_out.to_arrays(),
+            "types": {} if self.types is None else self.types.to_arrays(),
         }
         return {f"{part}.{name}": array for part, arrays in parts.items() for name, array in arrays.items()}
 
@@ -86,7 +101,7 @@ class Learned:
         cls, arrays: Mapping[str, NDArray[np.generic]], models: tuple[str, ...], success: str
     ) -> Learned:
         """Rebuild from `to_arrays`; `success` names the success model."""
-        held_out = _part(arrays, "held_out")
+        held_out, types = _part(arrays, "held_out"), _part(arrays, "types")
         return cls(
             models=models,
             success_name=success,
@@ -98,6 +113,7 @@ class Learned:
             mean_tokens=np.asarray(arrays["mean.tokens"], dtype=np.float64),
             mean_success=np.asarray(arrays["mean.success"], dtype=np.float64),
             held_out=HeldOut.from_arrays(held_out) if held_out else None,
+            types=TaskTypes.from_arrays(types) if types else None,
         )
 
 
