@@ -1,14 +1,9 @@
-"""Model card -> LangChain chat model; recorded and scripted models that need no network.
-
-PointsmanError
-└── ModelError    a model did not answer: no recording, a scripted failure
-"""
+"""Model card -> LangChain chat model; recorded and scripted models that need no network."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import sys
 import time
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -18,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.exceptions import LangChainException
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
@@ -26,47 +20,17 @@ from langchain_core.runnables import Runnable
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import Field, SkipValidation
 
-from router_training.contract import Catalogue, ModelCard, PointsmanError, UsageError
+from orchestrator.failures import ModelError
+from router_training.contract import Catalogue, ModelCard, UsageError
 
 if TYPE_CHECKING:
     from router_training.outcomes import OutcomeTable
 
 
-class ModelError(PointsmanError):
-    """Raised when a model did not answer; another one may."""
-
-
-# What client libraries raise when an endpoint does not answer as it should: (module, base class).
-CLIENT_ERRORS = (
-    ("openai", "OpenAIError"),
-    ("anthropic", "AnthropicError"),
-    ("google.api_core.exceptions", "GoogleAPIError"),
-    ("botocore.exceptions", "BotoCoreError"),
-    ("httpx", "HTTPError"),
-    ("aiohttp", "ClientError"),
-    ("requests", "RequestException"),
-)
-
-
-def call_failures() -> tuple[type[Exception], ...]:
-    """Return the exceptions that mean "this model did not answer", of the client libraries in use.
-
-    ValueError stands for an answer that cannot be decoded, OSError for the network and for timeouts.
-    """
-    loaded = [(sys.modules[name], error) for name, error in CLIENT_ERRORS if name in sys.modules]
-    return (
-        ModelError,
-        OSError,
-        ValueError,
-        LangChainException,
-        *(getattr(module, error) for module, error in loaded),
-    )
-
-
-def chat_model(card: ModelCard, *, timeout_s: float = 120.0, max_retries: int = 2) -> BaseChatModel:
+def chat_model(card: ModelCard) -> BaseChatModel:
     """Build the client of a card; the key is read from the environment variable that the card names.
 
-    Retries happen here and nowhere else: the client repeats what is worth repeating, with growing pauses.
+    It makes one try: what is worth repeating is repeated by `orchestrator.calls`, which knows the deadline.
 
     Raises:
         UsageError: if the key or the package of the provider is missing.
@@ -74,8 +38,8 @@ def chat_model(card: ModelCard, *, timeout_s: float = 120.0, max_retries: int = 
     options: dict[str, Any] = {
         "model": card.model or card.name,
         "temperature": card.temperature,
-        "timeout": timeout_s,
-        "max_retries": max_retries,
+        "timeout": card.timeout_s,
+        "max_retries": 0,
     }
     if card.max_tokens is not None:
         options["max_tokens"] = card.max_tokens
@@ -90,9 +54,9 @@ def chat_model(card: ModelCard, *, timeout_s: float = 120.0, max_retries: int = 
     return _other_provider(card, options)
 
 
-def chat_models(catalogue: Catalogue, **options: Any) -> dict[str, BaseChatModel]:
-    """Build the client of every card; `options` as for `chat_model`."""
-    return {name: chat_model(card, **options) for name, card in catalogue.items()}
+def chat_models(catalogue: Catalogue) -> dict[str, BaseChatModel]:
+    """Build the client of every card."""
+    return {name: chat_model(card) for name, card in catalogue.items()}
 
 
 def key_variable(card: ModelCard) -> str | None:

@@ -1,0 +1,197 @@
+"""One call of one model: how long it may take, what is repeated, and what is learned from it.
+
+This is the one place for retries and time limits; the clients of `models.chat_model` make a single try.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage
+from langchain_core.runnables import RunnableConfig
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    wait_random_exponential,
+)
+
+from orchestrator import failures
+from orchestrator.breaker import Permit
+from orchestrator.failures import Kind, call_failures, is_failure, kind_of, retry_after_s
+from orchestrator.health import Health
+from router_training.capabilities import tokens_in
+from router_training.contract import ModelCard
+
+TRIES = 3
+_PAUSE_S = wait_random_exponential(multiplier=0.5, max=8.0)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one call may take and cost at most (None: no limit), and the seconds that the policy expected (NaN: none)."""
+
+    timeout_s: float | None = None
+    usd: float | None = None
+    expected_s: float = float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """How a call went: a message, or what kind of failure and the error that tells more."""
+
+    latency_s: float
+    tries: int
+    message: BaseMessage | None = None
+    failure: Kind | None = None
+    error: Exception | str = ""
+
+
+@dataclass(eq=False)
+class _Call:
+    """A call under way; `until` is when it is cut, on the clock of `Health`."""
+
+    start: float
+    until: float
+    limit_s: float
+    is_hurried: bool
+    bounds: Bounds
+    permit: Permit
+    options: dict[str, Any]
+    tries: int = 0
+
+
+@dataclass(eq=False)
+class Caller:
+    """Calls the model of one card within bounds; raises only what is no failure of the model."""
+
+    card: ModelCard
+    model: BaseChatModel
+    health: Health = field(default_factory=Health)
+
+    def call(
+        self, messages: Sequence[BaseMessage], config: RunnableConfig | None = None, bounds: Bounds = Bounds()
+    ) -> Called:
+        """Call and wait; a call that is cut goes on unheard in its thread until the client's own time limit."""
+        call = self._begin(messages, bounds)
+        if isinstance(call, Called):
+            return call
+
+        def ask() -> BaseMessage:
+            call.tries += 1
+            return self.model.invoke(list(messages), config, **call.options)
+
+        try:
+            message = _cut_after(call.limit_s, lambda: Retrying(**self._retries(call))(ask))
+        except (*call_failures(), *failures.STUMBLES) as error:
+            return self._failed(call, error)
+        finally:
+            call.permit.end()
+        return self._answered(call, message)
+
+    async def acall(
+        self, messages: Sequence[BaseMessage], config: RunnableConfig | None = None, bounds: Bounds = Bounds()
+    ) -> Called:
+        """Call without blocking the event loop; a call that is cut is cancelled."""
+        call = self._begin(messages, bounds)
+        if isinstance(call, Called):
+            return call
+
+        async def ask() -> BaseMessage:
+            call.tries += 1
+            return await self.model.ainvoke(list(messages), config, **call.options)
+
+        try:
+            async with asyncio.timeout(call.limit_s):
+                message = await AsyncRetrying(sleep=asyncio.sleep, **self._retries(call))(ask)
+        except (*call_failures(), *failures.STUMBLES) as error:
+            return self._failed(call, error)
+        finally:
+            call.permit.end()
+        return self._answered(call, message)
+
+    def _begin(self, messages: Sequence[BaseMessage], bounds: Bounds) -> _Call | Called:
+        breaker = self.health.breaker(self.card.name)
+        permit = breaker.begin()
+        if permit is None:
+            reason = breaker.refusal() or "circuit open a moment ago, try again now"
+            return Called(0.0, 0, None, failures.CIRCUIT_OPEN, reason)
+        left_s = bounds.timeout_s
+        is_hurried = left_s is not None and left_s < self.card.timeout_s
+        limit_s = left_s if is_hurried and left_s is not None else self.card.timeout_s
+        start = self.health.clock()
+        options = {**_token_limit(self.card, self.model, messages, bounds.usd)}
+        if is_hurried and "request_timeout" in type(self.model).model_fields:
+            options["timeout"] = limit_s
+        return _Call(start, start + limit_s, limit_s, is_hurried, bounds, permit, options)
+
+    def _retries(self, call: _Call) -> dict[str, Any]:
+        def repeatable(error: BaseException) -> bool:
+            if not isinstance(error, Exception) or not is_failure(error):
+                return False
+            kind = kind_of(error)
+            # under a budget, what may have been charged for is not asked for again
+            return kind.passes and not (kind.may_cost and call.bounds.usd is not None)
+
+        def enough(state: RetryCallState) -> bool:
+            return state.attempt_number >= TRIES or self.health.clock() + state.upcoming_sleep >= call.until
+
+        return {"retry": retry_if_exception(repeatable), "wait": _pause_s, "stop": enough, "reraise": True}
+
+    def _failed(self, call: _Call, error: Exception) -> Called:
+        if not is_failure(error):
+            raise error
+        kind, latency_s = kind_of(error), self.health.clock() - call.start
+        said: Exception | str = error
+        if kind is failures.TIMEOUT:
+            limit = "what the request's deadline left" if call.is_hurried else "timeout_s of its card"
+            said = f"timed out after {latency_s:.3g} s ({limit})"
+            if latency_s >= call.bounds.expected_s or not call.is_hurried:  # it takes at least that long
+                self.health.latency(self.card.name).add(latency_s, call.bounds.expected_s)
+        # that a hurried caller could not wait says nothing of the endpoint
+        blames = kind.blames and not (kind is failures.TIMEOUT and call.is_hurried)
+        call.permit.end(False if blames else None, retry_after_s(error))
+        return Called(latency_s, call.tries, None, kind, said)
+
+    def _answered(self, call: _Call, message: BaseMessage) -> Called:
+        latency_s = message.response_metadata.get("latency_s", self.health.clock() - call.start)
+        call.permit.end(True)
+        self.health.latency(self.card.name).add(latency_s, call.bounds.expected_s)
+        return Called(latency_s, call.tries, message)
+
+
+def _pause_s(state: RetryCallState) -> float:
+    """Return a random, growing pause (full jitter), but no less than the endpoint asks for."""
+    error = state.outcome.exception() if state.outcome is not None else None
+    asked_s = retry_after_s(error) if isinstance(error, Exception) else None
+    return max(_PAUSE_S(state), asked_s or 0.0)
+
+
+def _token_limit(
+    card: ModelCard, model: BaseChatModel, messages: Sequence[BaseMessage], usd: float | None
+) -> Mapping[str, int]:
+    """Return how many tokens the model may write so that the call costs at most `usd`, where the model takes orders."""
+    if usd is None or card.usd_per_mtok_out <= 0.0 or "max_tokens" not in type(model).model_fields:
+        return {}
+    prompt_tokens = sum(tokens_in(str(message.text)) for message in messages)
+    affordable = int((usd - card.usd(prompt_tokens, 0)) * 1e6 / card.usd_per_mtok_out)
+    limits = (affordable, *(limit for limit in (card.max_tokens,) if limit is not None))
+    return {"max_tokens": max(1, min(limits))}
+
+
+def _cut_after(limit_s: float, work: Callable[[], T]) -> T:
+    """Return what `work` returns, or raise TimeoutError when that takes longer than `limit_s`."""
+    pool = ThreadPoolExecutor(1)
+    try:
+        return pool.submit(contextvars.copy_context().run, work).result(limit_s)
+    finally:
+        pool.shutdown(wait=False)
