@@ -9,12 +9,12 @@ import asyncio
 import contextvars
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
-from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables import Runnable, RunnableConfig
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
@@ -25,7 +25,7 @@ from tenacity import (
 
 from orchestrator import failures
 from orchestrator.breaker import Permit
-from orchestrator.failures import Kind, call_failures, is_failure, kind_of, retry_after_s
+from orchestrator.failures import Kind, is_failure, kind_of, retry_after_s
 from orchestrator.health import Health
 from router_training.capabilities import tokens_in
 from router_training.contract import ModelCard
@@ -34,6 +34,7 @@ TRIES = 3
 _PAUSE_S = wait_random_exponential(multiplier=0.5, max=8.0)
 
 T = TypeVar("T")
+Client = Runnable[Any, BaseMessage]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +73,17 @@ class _Call:
 
 @dataclass(eq=False)
 class Caller:
-    """Calls the model of one card within bounds; raises only what is no failure of the model."""
+    """Calls the model of one card within bounds; raises only what is no failure of the model.
+
+    `model` says which bounds it can be told; what is called, `client`, is that model, perhaps with tools bound to it.
+    """
 
     card: ModelCard
     model: BaseChatModel
-    health: Health = field(default_factory=Health)
+    health: Health
 
     def call(
-        self, messages: Sequence[BaseMessage], config: RunnableConfig | None = None, bounds: Bounds = Bounds()
+        self, client: Client, messages: Sequence[BaseMessage], config: RunnableConfig | None, bounds: Bounds
     ) -> Called:
         """Call and wait; a call that is cut goes on unheard in its thread until the client's own time limit."""
         call = self._begin(messages, bounds)
@@ -88,18 +92,19 @@ class Caller:
 
         def ask() -> BaseMessage:
             call.tries += 1
-            return self.model.invoke(list(messages), config, **call.options)
+            return client.invoke(list(messages), config, **call.options)
 
         try:
             message = _cut_after(call.limit_s, lambda: Retrying(**self._retries(call))(ask))
-        except (*call_failures(), *failures.STUMBLES) as error:
+        except failures.possible() as error:
             return self._failed(call, error)
+        else:
+            return self._answered(call, message)
         finally:
-            call.permit.end()
-        return self._answered(call, message)
+            call.permit.end()  # changes nothing unless the call was cancelled or broke off
 
     async def acall(
-        self, messages: Sequence[BaseMessage], config: RunnableConfig | None = None, bounds: Bounds = Bounds()
+        self, client: Client, messages: Sequence[BaseMessage], config: RunnableConfig | None, bounds: Bounds
     ) -> Called:
         """Call without blocking the event loop; a call that is cut is cancelled."""
         call = self._begin(messages, bounds)
@@ -108,16 +113,17 @@ class Caller:
 
         async def ask() -> BaseMessage:
             call.tries += 1
-            return await self.model.ainvoke(list(messages), config, **call.options)
+            return await client.ainvoke(list(messages), config, **call.options)
 
         try:
             async with asyncio.timeout(call.limit_s):
-                message = await AsyncRetrying(sleep=asyncio.sleep, **self._retries(call))(ask)
-        except (*call_failures(), *failures.STUMBLES) as error:
+                message: BaseMessage = await AsyncRetrying(sleep=asyncio.sleep, **self._retries(call))(ask)
+        except failures.possible() as error:
             return self._failed(call, error)
+        else:
+            return self._answered(call, message)
         finally:
-            call.permit.end()
-        return self._answered(call, message)
+            call.permit.end()  # changes nothing unless the call was cancelled or broke off
 
     def _begin(self, messages: Sequence[BaseMessage], bounds: Bounds) -> _Call | Called:
         breaker = self.health.breaker(self.card.name)
@@ -126,10 +132,13 @@ class Caller:
             reason = breaker.refusal() or "circuit open a moment ago, try again now"
             return Called(0.0, 0, None, failures.CIRCUIT_OPEN, reason)
         left_s = bounds.timeout_s
-        is_hurried = left_s is not None and left_s < self.card.timeout_s
-        limit_s = left_s if is_hurried and left_s is not None else self.card.timeout_s
+        if left_s is not None and left_s <= 0.0:
+            permit.end()
+            return Called(0.0, 0, None, failures.TOO_LATE, "not asked, for the deadline has passed")
+        limit_s = self.card.timeout_s if left_s is None else min(left_s, self.card.timeout_s)
+        is_hurried = limit_s < self.card.timeout_s
         start = self.health.clock()
-        options = {**_token_limit(self.card, self.model, messages, bounds.usd)}
+        options: dict[str, Any] = {**_token_limit(self.card, self.model, messages, bounds.usd)}
         if is_hurried and "request_timeout" in type(self.model).model_fields:
             options["timeout"] = limit_s
         return _Call(start, start + limit_s, limit_s, is_hurried, bounds, permit, options)

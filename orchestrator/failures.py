@@ -49,6 +49,7 @@ BAD_REQUEST = Kind("bad request", blames=False)
 CONTEXT_LENGTH = Kind("context length", blames=False)
 REFUSED = Kind("refused", blames=False)
 CIRCUIT_OPEN = Kind("circuit open", blames=False)
+TOO_LATE = Kind("too late", blames=False)
 FAILED = Kind("failed", blames=False)
 UNKNOWN = Kind("unknown", may_cost=True)
 KINDS = (
@@ -65,6 +66,7 @@ KINDS = (
     CONTEXT_LENGTH,
     REFUSED,
     CIRCUIT_OPEN,
+    TOO_LATE,
     FAILED,
     UNKNOWN,
 )
@@ -143,6 +145,11 @@ def call_failures() -> tuple[type[Exception], ...]:
     loaded = [(sys.modules[name], error) for name, error in CLIENT_ERRORS if name in sys.modules]
     known = (getattr(module, error) for module, error in loaded if hasattr(module, error))
     return (ModelError, OSError, LangChainException, *known)
+
+
+def possible() -> tuple[type[Exception], ...]:
+    """Return the exceptions that may mean it; `is_failure` tells."""
+    return (*call_failures(), *STUMBLES)
 
 
 def is_failure(error: Exception) -> bool:

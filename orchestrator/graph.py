@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -11,6 +12,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from langgraph.graph import END, START, StateGraph
 
 from orchestrator import strategies, verifiers
+from orchestrator.health import Health
 from orchestrator.models import chat_models
 from orchestrator.moves import Limits, is_number
 from orchestrator.nodes.check import CheckNode
@@ -50,6 +52,7 @@ def build_graph(
     tool_timeout_s: float = 10.0,
     feedback: Callable[[RequestRecord], object] | None = None,
     checkpointer: Any = None,
+    health: Health | None = None,
 ) -> Any:
     """Build a compiled LangGraph graph that answers requests (`nodes.Request` in, `nodes.Answer` out).
 
@@ -65,6 +68,7 @@ def build_graph(
         tool_timeout_s: how long the tools of one round may run; above 0.
         feedback: told about each finished request; it must not block, and what it raises is only logged.
         checkpointer: any LangGraph checkpointer.
+        health: what calls have shown of each model, for those who want to read or share it.
 
     Raises:
         UsageError: if there is no model to ask, or an argument is outside its range.
@@ -72,7 +76,8 @@ def build_graph(
     policy = _priced(policy, catalogue)
     cards = _cards(policy, catalogue, models)
     clients = chat_models(cards) if models is None else models
-    router = _router(policy, cards, strategy, Limits(dial).dial)
+    health = Health() if health is None else health
+    router = replace(_router(policy, cards, strategy, Limits(dial).dial), health=health)
     names = node_names(cards)
     finish = Finish(_name(strategy), feedback, _digests(policy))
 
@@ -82,7 +87,7 @@ def build_graph(
     graph.add_node(VERIFIER, verify, defer=bool(tools))  # tools make one of several models answer later
     graph.add_node(FALLBACK, FallbackNode(router, finish))
     described = [convert_to_openai_tool(tool) for tool in tools]
-    asked = {model: ModelNode(card, clients[model], described) for model, card in cards.items()}
+    asked = {model: ModelNode(card, clients[model], described, health) for model, card in cards.items()}
     callers: dict[str, Step] = {names[model]: node for model, node in asked.items()}
     callers |= {RACE: RaceNode(asked), CHECK: CheckNode(asked)}
     for name, node in callers.items():

@@ -12,8 +12,9 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
+from orchestrator.failures import ModelError
 from orchestrator.graph import RESERVED, build_graph, node_names
-from orchestrator.models import ModelError, Reply, ScriptedModel, recorded_models
+from orchestrator.models import Reply, ScriptedModel, recorded_models
 from orchestrator.strategies import available
 from router_training.contract import Evidence, Forecasts, ModelCard, Outcome, RequestRecord, UsageError
 from router_training.outcomes import OutcomeTable
@@ -400,10 +401,10 @@ def test_an_endpoint_that_repeats_the_key_does_not_get_it_into_the_record(monkey
 
 def test_a_failed_connection_names_the_endpoint_without_its_password():
     card = ModelCard("small", 1, 1, base_url="http://me:secret@127.0.0.1:9/v1")
-    down = ScriptedModel(label="small", script=ConnectionError("Connection error."))
-    state = build_graph(catalogue={"small": card}, models={"small": down}).invoke(CLASSIC)
+    down = ScriptedModel(label="small", script=ConnectionResetError("Connection error."))
+    state = build_graph(catalogue={"small": card}, models={"small": down}).invoke({**CLASSIC, "max_usd": 1.0})
     assert state["result"] == (
-        "No model could answer: small failed: ConnectionError: Connection error, at 127.0.0.1:9/v1."
+        "No model could answer: small failed: ConnectionResetError: Connection error, at 127.0.0.1:9/v1."
     )
 
 

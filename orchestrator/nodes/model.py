@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import os
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.constants import TAG_NOSTREAM
+from pydantic import SecretStr
 
-from orchestrator import requests
-from orchestrator.models import call_failures, key_variable
+from orchestrator import failures, requests
+from orchestrator.calls import Bounds, Called, Caller
+from orchestrator.health import Health
+from orchestrator.models import key_variable
 from orchestrator.nodes import rounds
 from orchestrator.nodes.state import is_conversation
 from orchestrator.nodes.step import Step
@@ -26,29 +29,56 @@ LONGEST_ERROR = 500
 
 @dataclass(eq=False)
 class ModelNode(Step):
-    """Asks one model; a failure is recorded, not raised. Retries belong to the model's client."""
+    """Asks one model; a failure is recorded, not raised. Retries and time limits are those of `Caller`."""
 
     card: ModelCard
     model: BaseChatModel
     tools: Sequence[Mapping[str, Any]] = ()
+    health: Health = field(default_factory=Health)
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
-        messages, start = self.messages(input), time.perf_counter()
-        try:
-            message = self.client(input).invoke(messages, _streamed(config, input))
-        except call_failures() as error:
-            return self.written(self.failed(error, time.perf_counter() - start), None, input)
-        return self.written(self.answered(messages, message, time.perf_counter() - start), message, input)
+        messages, bounds = self.messages(input), self.bounds(input)
+        called = self.caller.call(self.client(input), messages, _streamed(config, input), bounds)
+        return self.written(self.attempt(messages, called, input), called.message, input)
 
     async def ainvoke(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
     ) -> dict[str, Any]:
-        messages, start = self.messages(input), time.perf_counter()
-        try:
-            message = await self.client(input).ainvoke(messages, _streamed(config, input))
-        except call_failures() as error:
-            return self.written(self.failed(error, time.perf_counter() - start), None, input)
-        return self.written(self.answered(messages, message, time.perf_counter() - start), message, input)
+        messages, bounds = self.messages(input), self.bounds(input)
+        called = await self.caller.acall(self.client(input), messages, _streamed(config, input), bounds)
+        return self.written(self.attempt(messages, called, input), called.message, input)
+
+    @property
+    def caller(self) -> Caller:
+        """What keeps to the bounds of a call."""
+        return Caller(self.card, self.model, self.health)
+
+    def bounds(self, state: Mapping[str, Any]) -> Bounds:
+        """Return what this call may take and cost, as the router has written it down for all rounds of an attempt.
+
+        A stand-in starts later, and what earlier rounds with tools have used up is gone.
+        """
+        name, move = self.card.name, state["move"]
+        known = move.get("bounds", {}).get(name, {})
+        timeout_s, usd = known.get("timeout_s"), known.get("usd")
+        late_s, spent_usd = move["after_s"] if name in move.get("hedge", ()) else 0.0, 0.0
+        if rounds.turns_of(state, name):
+            earlier = rounds.draft_of(state, name)
+            late_s, spent_usd = late_s + earlier.latency_s, earlier.usd
+        return Bounds(
+            None if timeout_s is None else timeout_s - late_s,
+            None if usd is None else usd - spent_usd,
+            state.get("expected_s", {}).get(name, math.nan),
+        )
+
+    def attempt(self, sent: Sequence[BaseMessage], called: Called, state: Mapping[str, Any]) -> Attempt:
+        """Record how the call went."""
+        if called.message is None:
+            return self.failed(called, state)
+        answered = self.answered(sent, called.message, called.latency_s)
+        if (reason := _refusal(called.message)) is None:
+            return answered
+        return replace(answered, text=None, error=f"refused: {reason}", failure=failures.REFUSED.name)
 
     def client(self, call: Mapping[str, Any]) -> Runnable[Any, BaseMessage]:
         """Return the model with the tools that it may call."""
@@ -70,18 +100,41 @@ class ModelNode(Step):
         first = [SystemMessage(system)] if system else []
         return [*first, *asked, *rounds.sent_again(call, self.card.name)]
 
-    def failed(self, error: Exception, latency_s: float) -> Attempt:
-        """Record why there is no answer, in one line that shows no key."""
+    def failed(self, called: Called, state: Mapping[str, Any]) -> Attempt:
+        """Record why there is no answer; what the provider may have charged for is put at its forecast."""
+        kind = called.failure or failures.UNKNOWN
+        forecasts = state.get("decision", {}).get("forecasts", ())
+        usd = next((one["usd"] for one in forecasts if one["model"] == self.card.name), 0.0)
+        return Attempt(
+            self.card.name,
+            None,
+            error=self.in_one_line(called),
+            failure=kind.name,
+            latency_s=called.latency_s,
+            usd=usd if kind.may_cost else 0.0,
+            usd_estimated=kind.may_cost,
+        )
+
+    def in_one_line(self, called: Called) -> str:
+        """Return what went wrong in one line that shows no key."""
+        error = called.error
         text = " ".join(str(error).split())
-        if not isinstance(error, PointsmanError):
+        if isinstance(error, Exception) and not isinstance(error, PointsmanError):
             text = f"{type(error).__name__}: {text}"
             if (base_url := self.card.base_url) is not None:
                 text = f"{text.rstrip('.')}, at {base_url.rpartition('@')[2]}"
-        # a client that finds its key by itself looks where its provider's name says
-        if key := os.environ.get(key_variable(self.card) or f"{self.card.provider.upper()}_API_KEY"):
+        for key in self._keys():
             text = text.replace(key, "***")
         text = text[:LONGEST_ERROR]  # not before: half a key is no longer recognised
-        return Attempt(self.card.name, None, error=text, latency_s=latency_s)
+        return f"{text}, after {called.tries} tries" if called.tries > 1 else text
+
+    def _keys(self) -> set[str]:
+        """Return every key that this model may know: the card's, and those that its client holds as secrets."""
+        # a client that finds its key by itself looks where its provider's name says
+        variable = key_variable(self.card) or f"{self.card.provider.upper()}_API_KEY"
+        held = [getattr(self.model, name, None) for name in type(self.model).model_fields]
+        secrets = {one.get_secret_value() for one in held if isinstance(one, SecretStr)} - {"none"}
+        return {key for key in (os.environ.get(variable), *secrets) if key}
 
     def answered(self, sent: Sequence[BaseMessage], message: BaseMessage, latency_s: float) -> Attempt:
         """Record the answer, its tokens and its price."""
@@ -92,7 +145,7 @@ class ModelNode(Step):
             model=self.card.name,
             text=text,
             usd=self.usd(*tokens, sent, text, about.get("usd")),
-            latency_s=about.get("latency_s", latency_s),
+            latency_s=latency_s,
             prompt_tokens=tokens[0],
             completion_tokens=tokens[1],
             recorded=bool(about.get("recorded")),
@@ -122,3 +175,13 @@ def _streamed(config: RunnableConfig | None, state: Mapping[str, Any]) -> Runnab
         return config
     config = config or {}
     return {**config, "tags": [*(config.get("tags") or ()), TAG_NOSTREAM]}
+
+
+def _refusal(message: BaseMessage) -> str | None:
+    """Return the provider's word for having kept an answer back; None for an answer."""
+    about = message.response_metadata
+    reason = str(about.get("finish_reason") or about.get("stop_reason") or "").lower()
+    if reason in failures.REFUSALS:
+        return reason
+    said = message.additional_kwargs.get("refusal")
+    return " ".join(str(said).split())[:LONGEST_ERROR] if said and not str(message.text) else None

@@ -6,7 +6,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +16,7 @@ from langchain_core.runnables import RunnableConfig
 from orchestrator import plain
 from orchestrator.barring import limits_of, too_short, unfit
 from orchestrator.bounds import call_bounds
+from orchestrator.health import Health
 from orchestrator.moves import Accept, Ask, Check, GiveUp, Move, Situation, within_limits
 from orchestrator.nodes.state import ROUTER, requirements_of, task_of
 from orchestrator.nodes.step import Step
@@ -33,6 +34,7 @@ class RouterNode(Step):
     cards: Catalogue
     routes: Callable[[str | None, float], str | None]
     usd_scale: float | None = None
+    health: Health = field(default_factory=Health)
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
         start = time.perf_counter()
@@ -52,7 +54,8 @@ class RouterNode(Step):
         self, state: Mapping[str, Any], forecasts: tuple[Forecast, ...], elapsed_s: float
     ) -> dict[str, Any]:
         """Make the first move and write down why."""
-        situation = self.situation({**state, "attempts": (), "latency_s": elapsed_s}, forecasts)
+        known = self.health.adjusted(forecasts)
+        situation = self.situation({**state, "attempts": (), "latency_s": elapsed_s}, known)
         move = within_limits(self.strategy(situation), situation)
         decision = _decide(situation, move)
         return {
@@ -65,6 +68,7 @@ class RouterNode(Step):
             "latency_s": elapsed_s,
             "path": [ROUTER],
             "p_floor": situation.p_floor,
+            "expected_s": {forecast.model: forecast.latency_s for forecast in forecasts},
         }
 
     def proceed(self, state: Mapping[str, Any], forecasts: tuple[Forecast, ...]) -> dict[str, Any]:
@@ -86,7 +90,7 @@ class RouterNode(Step):
             limits=limits,
             elapsed_s=state["latency_s"],
             usd_scale=self.usd_scale,
-            barred={**never, **too_short(self.cards, attempts)},
+            barred={**self.health.refusals(self.cards), **too_short(self.cards, attempts), **never},
             p_floor=(limits.min_quality or 0.0) * likeliest,
             cards=self.cards,
             pointed_to=self.routes(task.task_type, limits.dial),

@@ -70,15 +70,17 @@ def newest(turns: Turns | None, new: Turns | None) -> Turns:
 
 
 class State(Answer, total=False):
-    """What flows along the edges: the answer so far, unverified drafts, the move to make, the floor of p_success.
+    """What flows along the edges: the answer so far, unverified drafts, the move to make.
 
-    `turns` holds what each model and its tools have said to each other since the move.
+    `turns` holds what each model and its tools have said to each other since the move; `p_floor` is what min_quality
+    comes to for this request; `expected_s` are the policy's own latencies by model.
     """
 
     drafts: Annotated[list[dict[str, Any]], gather]
     turns: Annotated[Turns, newest]
     move: dict[str, Any]
     p_floor: float
+    expected_s: dict[str, float]
 
 
 def is_conversation(state: Mapping[str, Any]) -> bool:

@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
+from orchestrator.failures import ModelError
 from orchestrator.feedback import Spool, drain
 from orchestrator.graph import build_graph
-from orchestrator.models import ModelError, Reply, ScriptedModel
+from orchestrator.models import Reply, ScriptedModel
 from router_training.contract import Evidence, ModelCard
 from router_training.outcomes import OutcomeTable
 
