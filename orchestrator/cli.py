@@ -37,21 +37,40 @@ JSON = Annotated[bool, typer.Option("--json", help="Print JSON instead of a tabl
 
 @app.command()
 def route(
-    prompt: Prompt, router: Router = None, models: Models = None, dial: Dial = 0.8, as_json: JSON = False
+    prompt: Prompt,
+    router: Router = None,
+    models: Models = None,
+    dial: Dial = 0.8,
+    needs: Annotated[
+        list[str] | None,
+        typer.Option("--needs", help="A capability that the model must have; may be repeated."),
+    ] = None,
+    as_json: JSON = False,
 ) -> None:
     """Decide which model should answer a prompt, and say why. No model is called.
 
     Example: pointsman route "Translate good morning into French"
     """
     from orchestrator.pages import decision_page
+    from router_training.capabilities import Requirements, tokens_in, why_not
     from router_training.catalogue import load_catalogue
     from router_training.serving import open_router  # spares onnxruntime
 
     text = read_prompt(prompt)
     opened = open_router(router, None if models is None else load_catalogue(models))
-    forecasts = opened.policy.forecast([text])
-    chosen = opened.policy.models[int(opened.policy.decide(forecasts, dial)[0])]
-    decision_page(Console(), forecasts.row(0), chosen, dial, opened.policy.usd_scale, opened.origin, as_json)
+    policy, required = opened.policy, Requirements(frozenset(needs or ()), tokens_in(text))
+    reasons = {name: why_not(policy.catalogue[name], required) for name in policy.models}
+    decision_page(
+        Console(),
+        policy.forecast([text]).row(0),
+        policy.choose([text], dial, needs=needs or ())[0],
+        dial,
+        policy.usd_scale,
+        opened.origin,
+        as_json,
+        unable={name: reason for name, reason in reasons.items() if reason is not None},
+        promise=policy.promise_status(dial),
+    )
 
 
 @app.command()

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.tree import Tree
 
 from router_training.contract import Forecast
+from router_training.guarantee import PromiseStatus
 from router_training.records.traces import strict_json
 
 
@@ -24,8 +25,13 @@ def decision_page(
     usd_scale: float,
     origin: str,
     as_json: bool,
+    unable: Mapping[str, str] | None = None,
+    promise: PromiseStatus | None = None,
 ) -> None:
-    """Print the forecast of every model, what each is worth at the dial, and the choice."""
+    """Print the forecast of every model, what each is worth at the dial, the choice, and what was promised.
+
+    `unable` says of models that cannot serve the prompt why.
+    """
     worth = {f.model: dial * f.p_success - (1.0 - dial) * f.usd / usd_scale for f in forecasts}
     if as_json:
         rows = [{**asdict(forecast), "worth": worth[forecast.model]} for forecast in forecasts]
@@ -35,6 +41,8 @@ def decision_page(
             "router": origin,
             "usd_scale": usd_scale,
             "forecasts": rows,
+            "unable": dict(unable or {}),
+            "promise": None if promise is None else asdict(promise),
         }
         console.print_json(strict_json(decision))
         return
@@ -56,6 +64,10 @@ def decision_page(
         f"worth = {dial:g} x P(success) - {1 - dial:.2g} x USD / {usd_scale:.3g}; the highest is chosen. "
         f"Novelty {forecasts[0].novelty:.2f} (0: like the training prompts, 1: unlike any)."
     )
+    for reason in (unable or {}).values():
+        console.print(escape(f"Not able: {reason}."))
+    if promise is not None:
+        console.print(escape(promise.sentence))
 
 
 def answer_page(console: Console, answer: Mapping[str, Any], as_json: bool) -> None:

@@ -51,6 +51,10 @@ def train(
     ] = "all-MiniLM-L6-v2",
     seed: Seed = 0,
     track: Annotated[bool, typer.Option("--track/--no-track", help="Log to MLflow and register.")] = True,
+    promise: Annotated[
+        str | None,
+        typer.Option("--promise", help='What to promise: "quality>=0.97 of best, confidence 0.95".'),
+    ] = None,
 ) -> None:
     """Train a router on labelled outcomes and judge it against constants.
 
@@ -58,20 +62,32 @@ def train(
     cross-validation with the best constant among them; the winner is calibrated, and judged on the test part.
     It becomes champion only if it beats every constant there.
 
+    With --promise, the cheapest dial is found for which tasks kept aside support the promise. Where they do not, the
+    router is saved without it, does not become champion, and the command ends with exit code 2.
+
     Example: pointsman train datasets/starter/outcomes.parquet
     """
+    from router_training.contract import DataError
     from router_training.embedding import load_encoder  # spares onnxruntime
+    from router_training.guarantee import Claim
     from router_training.outcomes import load_outcomes
     from router_training.report import render_candidates, render_table
     from router_training.training import record, train_router
 
     console = Console()
+    claim = None if promise is None else Claim.parse(promise)
     table = load_outcomes(data)
     catalogue = read_catalogue(models, data, table)
     console.print(f"{len(table):,} tasks, {len(table.models)} models in {data}")
     with progress_bars(console) as progress:
         trained = train_router(
-            table, out, catalogue=catalogue, encoder=load_encoder(encoder), seed=seed, progress=progress
+            table,
+            out,
+            catalogue=catalogue,
+            encoder=load_encoder(encoder),
+            seed=seed,
+            progress=progress,
+            claim=claim,
         )
     console.print(render_candidates(trained.policy.metadata), render_table(trained.evaluation))
     console.print(trained.evaluation.verdict, style="bold")
@@ -80,9 +96,15 @@ def train(
 
         store = open_store()
         version = record(trained, store, seed=seed)
-        role = "the champion" if trained.evaluation.pays else "no champion: it does not beat every constant"
+        role = "the champion" if trained.serves else "no champion: it does not beat every constant"
+        if trained.refusal is not None:
+            role = "no champion: what was asked could not be promised"
         console.print(f"MLflow ({store.place}) keeps it as version {version}, {role}.")
     console.print(f"The router, evaluation.json and curve.png are in {out}.")
+    if trained.refusal is not None:
+        raise DataError(trained.refusal)
+    if claim is not None:
+        console.print(trained.policy.promise_status().sentence, style="bold")
 
 
 @app.command()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,6 +16,7 @@ from router_training.catalogue import catalogue_from_outcomes, price_digest, req
 from router_training.contract import Catalogue, DataError, Forecasts, UsageError, Vectors
 from router_training.embedding import Encoder, load_encoder
 from router_training.encoding.vector_cache import Progress
+from router_training.guarantee import Promise, PromiseStatus, promise_status
 from router_training.learning.choosing import Aim, able, affordable, choose_at
 from router_training.learning.decision import decide
 from router_training.learning.fitting import fit_learned
@@ -31,6 +31,7 @@ from router_training.learning.policy_files import (
     REMEDY,
     cards_from_rows,
     cards_to_rows,
+    plain,
     read_folder,
     write_folder,
 )
@@ -46,13 +47,15 @@ class Policy:
     """A trained router. Build it with `fit_policy` or `load_policy`.
 
     Prices come from `catalogue` when a forecast is made: a price change needs no retraining. `metadata` says what
-    the policy was trained on, with what, and how its candidates fared.
+    the policy was trained on, with what, and how its candidates fared. `promise` is what was promised of it at training;
+    `promise_status` says whether that still stands.
     """
 
     learned: Learned
     encoder: Encoder
     catalogue: Catalogue
     metadata: Mapping[str, Any]
+    promise: Promise | None = None
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -151,6 +154,14 @@ class Policy:
         """Return the model that is worth most at this dial on tasks of a type; None for a type not seen."""
         return self.learned.best_of_type(task_type, dial, self.catalogue)
 
+    def promise_status(self, dial: float | None = None) -> PromiseStatus:
+        """Return whether what was promised at training stands, and covers this dial if one is given.
+
+        A change of models, prices or data voids it.
+        """
+        prices, data = (str(self.metadata.get(name)) for name in ("price_digest", "data_digest"))
+        return promise_status(self.promise, self.models, prices, data, dial)
+
     def with_catalogue(self, catalogue: Catalogue) -> Policy:
         """Return this policy at other prices.
 
@@ -177,7 +188,8 @@ class Policy:
             "models": list(self.models),
             "success_model": self.learned.success_name,
             "catalogue": cards_to_rows(self.catalogue),
-            "metadata": _plain(self.metadata),
+            "promise": None if self.promise is None else self.promise.to_row(),
+            "metadata": plain(self.metadata),
         }
         write_folder(path, KIND, manifest, self.learned.to_arrays())
         self.encoder.save(path / ENCODER_FOLDER)
@@ -196,11 +208,13 @@ def load_policy(path: Path | str, catalogue: Catalogue | None = None) -> Policy:
         learned = Learned.from_arrays(arrays, tuple(manifest["models"]), manifest["success_model"])
         cards = cards_from_rows(manifest["catalogue"])
         metadata = dict(manifest["metadata"])
+        promised = manifest.get("promise")
+        promise = None if promised is None else Promise.from_row(promised)
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise DataError(f"{path} is damaged ({type(error).__name__}: {error}); {REMEDY}") from error
     if metadata.get("encoder_digest") != encoder.digest:
         raise DataError(f"{path} holds another encoder than the one it was trained with; {REMEDY}")
-    policy = Policy(learned, encoder, cards, metadata)
+    policy = Policy(learned, encoder, cards, metadata, promise)
     return policy if catalogue is None else policy.with_catalogue(catalogue)
 
 
@@ -271,12 +285,3 @@ def _texts(prompts: Sequence[str]) -> list[str]:
         if not isinstance(text, str):
             raise UsageError(f"prompt {i} is {type(text).__name__}, but must be a string; convert it first")
     return texts
-
-
-def _plain(value: Any) -> Any:
-    """Return the value as JSON knows it: NaN becomes null."""
-    if isinstance(value, Mapping):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    return None if isinstance(value, float) and math.isnan(value) else value

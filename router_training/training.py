@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from router_training.answer_model import AnswerModel, fit_answer_model
-from router_training.contract import Catalogue, UsageError
+from router_training.contract import Catalogue, DataError, UsageError
 from router_training.embedding import Encoder
 from router_training.evaluation import evaluate
+from router_training.guarantee import Claim, make_promise
 from router_training.judging.evaluation_result import Evaluation
 from router_training.outcomes import OutcomeTable, require_routable
 from router_training.policy import Policy, fit_policy
@@ -27,7 +28,10 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Trained:
-    """A router with its judgement. `folder` holds policy/, answer_model/, evaluation.json and curve.png."""
+    """A router with its judgement. `folder` holds policy/, answer_model/, evaluation.json and curve.png.
+
+    `refusal` says why what was asked could not be promised; None where it is, or nothing was asked.
+    """
 
     policy: Policy
     answer_model: AnswerModel | None
@@ -35,6 +39,12 @@ class Trained:
     train: OutcomeTable
     test: OutcomeTable
     folder: Path
+    refusal: str | None = None
+
+    @property
+    def serves(self) -> bool:
+        """Whether it may become champion: it beats every constant, and no promise was refused."""
+        return self.evaluation.pays and self.refusal is None
 
 
 @dataclass(frozen=True)
@@ -54,17 +64,22 @@ def train_router(
     seed: int = 0,
     cache_dir: Path | None = None,
     progress: Progress | None = None,
+    claim: Claim | None = None,
 ) -> Trained:
     """Fit on the training part of `table`, judge on the rest, write everything under `folder`.
 
     The split keeps near-duplicate prompts together, and follows from `seed` and the prompts alone, so that
-    `pointsman evaluate` and `pointsman retrain` find the same parts again.
+    `pointsman evaluate` and `pointsman retrain` find the same parts again. With a claim to promise, half of the rest is
+    set aside to test it, and the router is judged on the other half: nothing is lost for fitting.
 
     Raises:
         DataError: if the table leaves nothing to choose from or to learn from.
     """
     require_routable(table)
     train, test = table.split(TEST_SHARE, seed)
+    if claim is not None:
+        parts = three_parts(table, seed)
+        test = parts.gate
     policy = fit_policy(
         train, catalogue=catalogue, encoder=encoder, seed=seed, cache_dir=cache_dir, progress=progress
     )
@@ -75,12 +90,18 @@ def train_router(
         report("answer model", 0, 1)
         answer_model = fit_answer_model(train, policy, seed=seed, cache_dir=cache_dir)
         report("answer model", 1, 1)
+    refusal = None
+    if claim is not None:
+        try:
+            policy = replace(policy, promise=make_promise(policy, parts.traffic, claim, seed))
+        except DataError as error:
+            refusal = str(error)
     evaluation = evaluate(policy, test, twin=twin, seed=seed, catalogue=catalogue)
     policy.save(folder / "policy")
     if answer_model is not None:
         answer_model.save(folder / "answer_model")
     write_evaluation(evaluation, folder)
-    return Trained(policy, answer_model, evaluation, train, test, folder)
+    return Trained(policy, answer_model, evaluation, train, test, folder, refusal)
 
 
 def judge(
@@ -103,6 +124,7 @@ def judge(
     twin = None
     if train.digest == policy.metadata.get("data_digest"):
         twin = fit_twin(policy, train, seed=seed, cache_dir=cache_dir, progress=_part(progress, "twin"))
+        test = test if policy.promise is None else three_parts(table, seed).gate
         part = (
             f"Judged on the {len(test):,} tasks of this table that were held out when the router was trained."
         )
@@ -191,7 +213,9 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
 
 
 def record(trained: Trained, store: Store, *, seed: int) -> str:
-    """Log and register a trained router; it becomes champion only if it beats every constant on the test part.
+    """Log and register a trained router.
+
+    It becomes champion only if it beats every constant on the test part, and what was to be promised could be.
 
     Returns:
         The version in the registry.
@@ -200,11 +224,12 @@ def record(trained: Trained, store: Store, *, seed: int) -> str:
         trained.folder / "policy",
         answer_model_dir=None if trained.answer_model is None else trained.folder / "answer_model",
         params={**trained.policy.metadata_params(), "seed": seed, "test_share": TEST_SHARE},
+        tags={"promise": trained.refusal or trained.policy.promise_status().sentence},
         metrics=trained.evaluation.metrics(),
         figures=[trained.folder / "curve.png"],
         reports=[trained.folder / "evaluation.json"],
         data_digest=trained.train.digest,
     )
-    if trained.evaluation.pays:
+    if trained.serves:
         store.promote(run.version)
     return run.version

@@ -111,6 +111,12 @@ def two_kinds():
 
 
 @pytest.fixture(scope="session")
+def more_of_two_kinds():
+    """Return 600 tasks like those of `two_kinds`, none of them the same."""
+    return make_two_kinds(600, seed=1)
+
+
+@pytest.fixture(scope="session")
 def two_kinds_policy(two_kinds, minilm, vector_folder):
     """Return a policy trained on `two_kinds` without a models file."""
     from router_training.learning.selection import Candidate

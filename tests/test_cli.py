@@ -58,6 +58,70 @@ def test_train_writes_a_router_its_evaluation_and_the_picture(run, outcomes, tmp
     assert (tmp_path / "router" / "curve.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.fixture(scope="module")
+def promising(outcomes, tmp_path_factory):
+    """Return a router's folder with a promise that this little data can support."""
+    from router_training.catalogue import load_catalogue
+    from router_training.embedding import load_encoder
+    from router_training.guarantee import Claim
+    from router_training.training import train_router
+
+    folder = tmp_path_factory.mktemp("promising")
+    options = {"catalogue": load_catalogue(MODELS), "encoder": load_encoder(), "claim": Claim(0.3, 0.6)}
+    train_router(load_outcomes(outcomes), folder, **options)
+    return folder
+
+
+def test_route_shows_what_was_promised_and_which_dial_it_covers(run, promising):
+    code, out, _ = run("route", "What is 3 + 4?", "--router", promising, "--json")
+    promise = json.loads(out)["promise"]
+    assert code == 0 and not promise["holds"] and "Promised: at dial" in promise["sentence"]
+    dial = promise["sentence"].rstrip(".").split("use dial ")[1]
+    covered = json.loads(run("route", "What is 3 + 4?", "--router", promising, "--dial", dial, "--json")[1])
+    assert covered["promise"]["holds"]
+
+
+def test_route_shows_that_other_prices_void_the_promise(run, promising, tmp_path):
+    models = tmp_path / "models.toml"
+    models.write_text(Path(MODELS).read_text().replace("usd_per_mtok_in = 0.060", "usd_per_mtok_in = 0.061"))
+    code, out, _ = run("route", "What is 3 + 4?", "--router", promising, "--models", models)
+    assert code == 0 and "The promise is void: prices have changed since it was made" in " ".join(out.split())
+
+
+def test_a_promise_that_the_data_do_not_support_is_refused_after_the_router_is_saved(run, outcomes, tmp_path):
+    words = (
+        "--models",
+        MODELS,
+        "--out",
+        tmp_path / "router",
+        "--promise",
+        "quality>=1.5 of best, confidence 0.95",
+    )
+    code, out, err = run("train", outcomes, *words)
+    assert code == 2 and err.startswith(
+        "pointsman: the promise 'quality>=1.5 of best, confidence 0.95' is refused"
+    )
+    assert "no champion: what was asked could not be promised" in " ".join(out.split())
+    assert json.loads((tmp_path / "router" / "policy" / "manifest.json").read_text())["promise"] is None
+
+
+def test_a_promise_that_cannot_be_read_is_refused_before_any_work(run, outcomes, tmp_path):
+    code, _, err = run("train", outcomes, "--out", tmp_path / "router", "--promise", "as good as gold")
+    assert code == 2 and "the promise 'as good as gold' cannot be read; write" in err
+    assert not (tmp_path / "router").exists()
+
+
+def test_route_names_the_models_that_cannot_serve_and_why(run, router):
+    code, out, _ = run(
+        "route", "Reverse a list.", "--router", router, "--needs", "code", "--dial", "0", "--json"
+    )
+    decision = json.loads(out)
+    assert code == 0 and decision["model"] != "smollm2-135m"
+    assert decision["unable"] == {"smollm2-135m": "smollm2-135m lacks code (its capabilities: text)"}
+    code, _, err = run("route", "What is this?", "--router", router, "--needs", "vision")
+    assert code == 2 and err.startswith("pointsman: no model can serve prompt 0: ")
+
+
 def test_evaluate_judges_on_the_held_out_part(run, outcomes, router, tmp_path):
     code, out, _ = run("evaluate", outcomes, "--models", MODELS, "--router", router, "--out", tmp_path)
     assert code == 0
@@ -183,7 +247,14 @@ def test_standard_input_that_is_not_utf_8_is_refused(monkeypatch):
         read_prompt("-")
 
 
-def test_a_prompt_of_200_kb_is_routed(run, router, monkeypatch):
+def test_a_prompt_of_200_kb_goes_to_a_model_that_takes_it_and_is_refused_where_none_does(
+    run, router, monkeypatch, tmp_path
+):
+    models = tmp_path / "models.toml"
+    models.write_text(Path(MODELS).read_text().replace("context_tokens = 32768", "context_tokens = 65536"))
     monkeypatch.setattr("sys.stdin", io.StringIO("word " * 40_000))
-    code, out, _ = run("route", "-", "--router", router, "--json")
-    assert code == 0 and json.loads(out)["model"]
+    code, out, _ = run("route", "-", "--router", router, "--models", models, "--json")
+    assert code == 0 and json.loads(out)["model"] != "smollm2-135m"
+    monkeypatch.setattr("sys.stdin", io.StringIO("word " * 40_000))
+    code, _, err = run("route", "-", "--router", router)
+    assert code == 2 and "takes 32,768 tokens, but the prompt has about 50,0" in err

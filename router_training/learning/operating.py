@@ -14,7 +14,9 @@ from router_training.judging.curves import TOLERANCE
 from router_training.learning.decision import decide
 from router_training.learning.held_out import HeldOut, mean_of_chosen
 
-DIALS = np.unique(np.concatenate([np.linspace(0.0, 1.0, 51), 1.0 / (1.0 + np.logspace(-3.0, 2.0, 61))]))
+DIALS = np.unique(
+    np.concatenate([np.linspace(0.0, 1.0, 51), 1.0 / (1.0 + np.logspace(-3.0, 2.0, 61))]).round(6)
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -88,3 +89,12 @@ def cards_from_rows(rows: list[dict[str, Any]]) -> dict[str, ModelCard]:
         for row in rows
     ]
     return {card.name: card for card in cards}
+
+
+def plain(value: Any) -> Any:
+    """Return the value as JSON knows it: NaN becomes null."""
+    if isinstance(value, Mapping):
+        return {key: plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
