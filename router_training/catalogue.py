@@ -54,6 +54,7 @@ _TEXTS = KeyRule(_is_texts, 'a list of texts such as ["text", "code"]')
 KEYS = {
     "usd_per_mtok_in": _PRICE,
     "usd_per_mtok_out": _PRICE,
+    "usd_per_mtok_in_cached": _PRICE,
     "context_tokens": _COUNT,
     "capabilities": _TEXTS,
     "languages": KeyRule(_is_texts, 'a list of language codes such as ["en", "de"]'),

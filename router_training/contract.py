@@ -61,6 +61,7 @@ class ModelCard:
     name: str
     usd_per_mtok_in: float
     usd_per_mtok_out: float
+    usd_per_mtok_in_cached: float | None = None
     context_tokens: int | None = None
     capabilities: frozenset[str] = frozenset({"text"})
     languages: frozenset[str] = frozenset()
@@ -74,9 +75,13 @@ class ModelCard:
     timeout_s: float = 120.0
     roles: tuple[str, ...] = ()
 
-    def usd(self, prompt_tokens: float, completion_tokens: float) -> float:
-        """Return the price in USD of one call with these token counts."""
-        return (self.usd_per_mtok_in * prompt_tokens + self.usd_per_mtok_out * completion_tokens) / 1e6
+    def usd(self, prompt_tokens: float, completion_tokens: float, cached_tokens: float = 0.0) -> float:
+        """Return the price in USD of one call; of the prompt tokens, `cached_tokens` were in the prompt cache."""
+        saved = (
+            0.0 if self.usd_per_mtok_in_cached is None else self.usd_per_mtok_in - self.usd_per_mtok_in_cached
+        )
+        read = self.usd_per_mtok_in * prompt_tokens - saved * cached_tokens
+        return (read + self.usd_per_mtok_out * completion_tokens) / 1e6
 
 
 Catalogue = Mapping[str, ModelCard]

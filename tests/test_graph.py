@@ -291,7 +291,7 @@ def test_a_conversation_grows_in_a_thread_and_input_may_follow_messages():
     one = graph(checkpointer=one.checkpointer, feedback=seen.append)
     one.invoke({"input": "Three?"}, config)
     one.invoke({"messages": [HumanMessage("Four?")]}, config)
-    assert [record.prompt for record in seen] == ["Three?", "Four?"]
+    assert [record.prompt for record in seen] == ["Three?", "One?\nTwo?\nFour?"]
 
 
 async def test_a_slow_policy_does_not_block_the_event_loop():

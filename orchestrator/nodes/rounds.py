@@ -88,7 +88,7 @@ def written(
     if turns := turns_of(state, attempt.model):
         attempt = added(draft_of(state, attempt.model), attempt)
     update: dict[str, Any] = {"drafts": [plain.plain(attempt)]}
-    if message is not None and calls and not theirs and runs_tools:
+    if message is not None and attempt.text is not None and calls and not theirs and runs_tools:
         update["turns"] = {attempt.model: [*turns, *messages_to_dict([message])]}
     elif turns:
         update["turns"] = {attempt.model: [*turns, END_OF_TURNS]}

@@ -18,7 +18,8 @@ from orchestrator.barring import limits_of, too_short, unfit
 from orchestrator.bounds import call_bounds
 from orchestrator.health import Health
 from orchestrator.moves import Accept, Ask, Check, GiveUp, Move, Situation, within_limits
-from orchestrator.nodes.state import ROUTER, requirements_of, task_of
+from orchestrator.nodes import conversation
+from orchestrator.nodes.state import ROUTER, messages_of, requirements_of, task_of
 from orchestrator.nodes.step import Step
 from orchestrator.strategies import Strategy
 from router_training.contract import Catalogue, Decision, Forecast, Task
@@ -34,6 +35,7 @@ class RouterNode(Step):
     cards: Catalogue
     routes: Callable[[str | None, float], str | None]
     usd_scale: float | None = None
+    sticky: float | None = None
     health: Health = field(default_factory=Health)
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
@@ -54,10 +56,12 @@ class RouterNode(Step):
         self, state: Mapping[str, Any], forecasts: tuple[Forecast, ...], elapsed_s: float
     ) -> dict[str, Any]:
         """Make the first move and write down why."""
+        forecasts = conversation.priced(forecasts, self.cards, messages_of(state), state.get("tools"))
         known = self.health.adjusted(forecasts)
-        situation = self.situation({**state, "attempts": (), "latency_s": elapsed_s}, known)
-        move = within_limits(self.strategy(situation), situation)
-        decision = _decide(situation, move)
+        start = {**state, "attempts": (), "latency_s": elapsed_s, "refused_usd": None}
+        situation = self.situation(start, known)
+        move = self.kept(state, situation, within_limits(self.strategy(situation), situation))
+        decision = decided(situation, move)
         return {
             "trace_id": uuid4().hex,
             "decision": plain.plain(decision),
@@ -69,18 +73,35 @@ class RouterNode(Step):
             "path": [ROUTER],
             "p_floor": situation.p_floor,
             "expected_s": {forecast.model: forecast.latency_s for forecast in forecasts},
+            **({"refused_usd": None} if state.get("refused_usd") is not None else {}),
         }
+
+    def kept(self, state: Mapping[str, Any], situation: Situation, move: Move) -> Move:
+        """Return the move, with the model that wrote the last answer unless the new one is worth `sticky` more."""
+        model = None if self.sticky is None else conversation.last_model(messages_of(state))
+        worth = {forecast.model: situation.utility(forecast) for forecast in situation.open()}
+        if model not in worth or not isinstance(move, Ask) or len(move.models) > 1 or model == move.models[0]:
+            return move
+        stays = worth[move.models[0]] - worth[model] <= (self.sticky or 0.0)
+        return replace(move, models=(model,), hedge=()) if stays else move
 
     def proceed(self, state: Mapping[str, Any], forecasts: tuple[Forecast, ...]) -> dict[str, Any]:
         """Return the next move in plain form, knowing how the attempts so far went."""
+        return written(*self.next(state, forecasts))
+
+    def next(self, state: Mapping[str, Any], forecasts: tuple[Forecast, ...]) -> tuple[Move, Situation]:
+        """Return the strategy's move within the limits, and the situation it is made in."""
         situation = self.situation(state, forecasts)
-        return written(within_limits(self.strategy(situation), situation), situation)
+        return within_limits(self.strategy(situation), situation), situation
 
     def situation(self, state: Mapping[str, Any], forecasts: tuple[Forecast, ...]) -> Situation:
         """Return the state as strategies see it."""
         limits = limits_of(state, self.dial)
         attempts = tuple(plain.attempt(kept) for kept in state.get("attempts", ()))
-        never = unfit(self.cards, limits, requirements_of(state))
+        never = {
+            **unfit(self.cards, limits, requirements_of(state, self.cards)),
+            **_refused(state, forecasts),
+        }
         likeliest = max((f.p_success for f in forecasts if f.model not in never), default=0.0)
         task = _typed(task_of(state), forecasts)
         return Situation(
@@ -104,7 +125,8 @@ def _typed(task: Task, forecasts: Sequence[Forecast]) -> Task:
     return replace(task, task_type=forecasts[0].task_type)
 
 
-def _decide(situation: Situation, move: Move) -> Decision:
+def decided(situation: Situation, move: Move) -> Decision:
+    """Return why this first move is made."""
     dial = situation.limits.dial
     if not isinstance(move, Ask):
         return Decision("", dial, 1.0, getattr(move, "reason", ""), situation.forecasts, situation.barred)
@@ -118,6 +140,12 @@ def _decide(situation: Situation, move: Move) -> Decision:
         f"for ${_amount(first.usd)}{wait}, at dial {dial:g}"
     )
     return Decision(first.model, dial, 1.0, reason, situation.forecasts, situation.barred)
+
+
+def _refused(state: Mapping[str, Any], forecasts: Sequence[Forecast]) -> dict[str, str]:
+    """Return the models that cost as much as what a person has refused."""
+    usd = state.get("refused_usd")
+    return {} if usd is None else {one.model: "refused by a person" for one in forecasts if one.usd >= usd}
 
 
 def _amount(usd: float) -> str:

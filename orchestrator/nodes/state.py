@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, TypedDict
 
-from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
+from langchain_core.messages import AIMessage, AnyMessage, BaseMessage
 from langgraph.graph.message import add_messages
 
-from router_training.capabilities import Requirements, tokens_in
-from router_training.contract import Task, UsageError
+from orchestrator.nodes import conversation
+from router_training.capabilities import Requirements
+from router_training.contract import Catalogue, Task, UsageError
 
 ROUTER, TOOLS, VERIFIER, FALLBACK = "router", "tools", "verifier", "fallback"
 RACE, CHECK = "race", "check"
+
+APPROVAL, CODE = "approval", "code"
 
 
 class Request(TypedDict, total=False):
@@ -73,7 +77,8 @@ class State(Answer, total=False):
     """What flows along the edges: the answer so far, unverified drafts, the move to make.
 
     `turns` holds what each model and its tools have said to each other since the move; `p_floor` is what min_quality
-    comes to for this request; `expected_s` are the policy's own latencies by model.
+    comes to for this request; `expected_s` are the policy's own latencies by model; `refused_usd` is the forecast price
+    of the cheapest calls that a person refused.
     """
 
     drafts: Annotated[list[dict[str, Any]], gather]
@@ -81,6 +86,7 @@ class State(Answer, total=False):
     move: dict[str, Any]
     p_floor: float
     expected_s: dict[str, float]
+    refused_usd: float | None
 
 
 def is_conversation(state: Mapping[str, Any]) -> bool:
@@ -90,15 +96,14 @@ def is_conversation(state: Mapping[str, Any]) -> bool:
 
 
 def task_of(state: Mapping[str, Any]) -> Task:
-    """Return what is asked: `input`, or the last message that a person wrote.
+    """Return what is asked: `input`, or the last message that a person wrote, with those before it if it is short.
 
     Raises:
         UsageError: if neither holds any text.
     """
     prompt = state.get("input")
     if is_conversation(state):
-        turns = [str(message.text) for message in state["messages"] if isinstance(message, HumanMessage)]
-        prompt = turns[-1] if turns else None
+        prompt = conversation.shown(state["messages"])
     if not isinstance(prompt, str) or not prompt.strip():
         raise UsageError(
             f"the request asks nothing (input is {prompt!r}); give a text as input or in messages"
@@ -106,8 +111,17 @@ def task_of(state: Mapping[str, Any]) -> Task:
     return Task(prompt, task_type=state.get("task_type"))
 
 
-def requirements_of(state: Mapping[str, Any]) -> Requirements:
-    """Return what the request needs of a model: room for the whole conversation, or for the one prompt."""
-    if not is_conversation(state):
-        return Requirements(prompt_tokens=tokens_in(task_of(state).prompt))
-    return Requirements(prompt_tokens=sum(tokens_in(str(message.text)) for message in state["messages"]))
+def messages_of(state: Mapping[str, Any]) -> Sequence[BaseMessage]:
+    """Return the conversation that the request is the last of; none where it is `input`."""
+    return state["messages"] if is_conversation(state) else ()
+
+
+def requirements_of(state: Mapping[str, Any], cards: Catalogue) -> Requirements:
+    """Return what the request needs of a model: room for all of it, and the capabilities that it takes.
+
+    The task type "code" needs the capability "code" where any card has it.
+    """
+    needed = conversation.requirements(messages_of(state), state.get("tools"), task_of(state).prompt)
+    if state.get("task_type") == CODE and any(CODE in card.capabilities for card in cards.values()):
+        return replace(needed, needs=needed.needs | {CODE})
+    return needed

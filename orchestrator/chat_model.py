@@ -1,0 +1,180 @@
+"""The graph as a LangChain chat model, for any place that takes one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from langchain_core.callbacks import (
+    AsyncCallbackManager,
+    AsyncCallbackManagerForLLMRun,
+    CallbackManager,
+    CallbackManagerForLLMRun,
+)
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolCallChunk
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from pydantic import Field, SkipValidation
+
+from orchestrator.failures import ModelError
+from router_training.contract import UsageError
+
+OPTIONS = ("task_type", "dial", "max_usd", "deadline_s", "max_attempts", "min_quality", "allow", "deny")
+
+
+def as_chat_model(graph: Any, **options: Any) -> GraphChatModel:
+    """Return the graph as a chat model: each call is one request, which holds the whole conversation.
+
+    The answer's `response_metadata` has model, confidence, usd, latency_s, path and trace_id; its `usage_metadata`
+    counts the tokens of all attempts. Where no model could answer, ModelError is raised.
+
+    Args:
+        graph: what `build_graph` returned, without a checkpointer.
+        options: what every request sets, such as `task_type`, `dial` or `max_usd`; a call may set them anew.
+
+    Raises:
+        UsageError: if the graph keeps threads of its own, or an option is unknown.
+    """
+    if getattr(graph, "checkpointer", None):
+        raise UsageError(
+            "the graph has a checkpointer, but a chat model is given the whole conversation with each call; "
+            "build it without one"
+        )
+    if unknown := sorted(options.keys() - set(OPTIONS)):
+        raise UsageError(f"unknown option {unknown[0]!r}; a request takes {', '.join(OPTIONS)}")
+    return GraphChatModel(graph=graph, options=options)
+
+
+class GraphChatModel(BaseChatModel):
+    """Answers through a graph; make it with `as_chat_model`."""
+
+    graph: SkipValidation[Any] = Field(repr=False, exclude=True)
+    options: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def _llm_type(self) -> str:
+        return "pointsman"
+
+    def bind_tools(
+        self,
+        tools: Sequence[Mapping[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: str | dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> Runnable[Any, AIMessage]:
+        """Offer tools that the caller runs; only models with the capability `tools` are then asked."""
+        described = [convert_to_openai_tool(dict(one) if isinstance(one, Mapping) else one) for one in tools]
+        chosen = {} if tool_choice is None else {"tool_choice": tool_choice}
+        return self.bind(tools=described, **chosen, **kwargs)
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return _result(self.graph.invoke(self._request(messages, kwargs), _config(run_manager)), stop)
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return _result(await self.graph.ainvoke(self._request(messages, kwargs), _config(run_manager)), stop)
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        state: dict[str, Any] = {}
+        modes = ["messages", "values"]
+        request = self._request(messages, kwargs)
+        for mode, part in self.graph.stream(request, _config(run_manager), stream_mode=modes):
+            if mode == "values":
+                state = part
+            elif (chunk := _words(part[0])) is not None:
+                if run_manager:
+                    run_manager.on_llm_new_token(str(chunk.message.text), chunk=chunk)
+                yield chunk
+        yield _last(state)
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        state: dict[str, Any] = {}
+        modes = ["messages", "values"]
+        request = self._request(messages, kwargs)
+        async for mode, part in self.graph.astream(request, _config(run_manager), stream_mode=modes):
+            if mode == "values":
+                state = part
+            elif (chunk := _words(part[0])) is not None:
+                if run_manager:
+                    await run_manager.on_llm_new_token(str(chunk.message.text), chunk=chunk)
+                yield chunk
+        yield _last(state)
+
+    def _request(self, messages: Sequence[BaseMessage], given: Mapping[str, Any]) -> dict[str, Any]:
+        chosen = {key: given[key] for key in (*OPTIONS, "tools", "tool_choice") if key in given}
+        return {"messages": list(messages), **self.options, **chosen}
+
+
+def _config(run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None) -> dict[str, Any]:
+    """Show what the graph does to whoever watches this call, under it."""
+    if run_manager is None:
+        return {}
+    kind = CallbackManager if isinstance(run_manager, CallbackManagerForLLMRun) else AsyncCallbackManager
+    watching = kind(handlers=[], parent_run_id=run_manager.run_id)
+    watching.set_handlers(run_manager.inheritable_handlers)
+    return {"callbacks": watching}
+
+
+def _answer(state: Mapping[str, Any]) -> AIMessage:
+    if state["error"] is not None:
+        raise ModelError(state["error"])
+    message: AIMessage = state["messages"][-1]
+    return message
+
+
+def _result(state: Mapping[str, Any], stop: Sequence[str] | None) -> ChatResult:
+    message = _answer(state)
+    if stop and isinstance(message.content, str):
+        ends = [place for mark in stop if (place := message.content.find(mark)) >= 0]
+        message = message.model_copy(update={"content": message.content[: min(ends, default=None)]})
+    return ChatResult(generations=[ChatGeneration(message=message)])
+
+
+def _words(message: BaseMessage) -> ChatGenerationChunk | None:
+    """Return the text of a part of an answer; tool calls come whole, at the end."""
+    text = str(message.text)
+    return ChatGenerationChunk(message=AIMessageChunk(content=text)) if text else None
+
+
+def _last(state: Mapping[str, Any]) -> ChatGenerationChunk:
+    """Return what is known only when the answer is complete."""
+    message = _answer(state)
+    calls = [
+        ToolCallChunk(name=call["name"], args=json.dumps(call["args"]), id=call["id"], index=i)
+        for i, call in enumerate(message.tool_calls)
+    ]
+    return ChatGenerationChunk(
+        message=AIMessageChunk(
+            content="",
+            tool_call_chunks=calls,
+            usage_metadata=message.usage_metadata,
+            response_metadata=message.response_metadata,
+        )
+    )
