@@ -80,6 +80,36 @@ def expected_calibration_error(p: FloatArray, y: FloatArray, bins: int = 15) -> 
     return float(np.abs(gaps).sum() / len(p))
 
 
+@dataclass(frozen=True, slots=True)
+class ReliabilityBin:
+    """Outcomes with like forecasts: their mean forecast, mean quality, its standard error, and how many there are."""
+
+    forecast: float
+    quality: float
+    standard_error: float
+    n: int
+
+
+def reliability(p: FloatArray, y: FloatArray, bins: int = 10) -> tuple[ReliabilityBin, ...]:
+    """Return the reliability diagram of forecasts p (n,) and quality y (n,), both in [0, 1], in equal-count bins.
+
+    It is scikit-learn's `calibration_curve(strategy="quantile")` for any quality, which that takes only as 0 or 1, and
+    with counts. Missing values (NaN) are left out; forecasts that are all alike make one bin.
+    """
+    seen = ~(np.isnan(p) | np.isnan(y))
+    p, y = p[seen], y[seen]
+    if not len(p):
+        return ()
+    edges = np.quantile(p, np.linspace(0.0, 1.0, bins + 1))
+    place = np.searchsorted(edges[1:-1], p)
+    found = []
+    for one in np.unique(place):
+        forecast, quality = p[place == one], y[place == one]
+        error = float(quality.std() / np.sqrt(len(quality)))
+        found.append(ReliabilityBin(float(forecast.mean()), float(quality.mean()), error, len(quality)))
+    return tuple(found)
+
+
 def _platt(score: FloatArray, quality: FloatArray) -> tuple[float, float]:
     if not is_varied(quality):
         return 1.0, 0.0

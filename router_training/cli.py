@@ -100,7 +100,7 @@ def train(
         if trained.refusal is not None:
             role = "no champion: what was asked could not be promised"
         console.print(f"MLflow ({store.place}) keeps it as version {version}, {role}.")
-    console.print(f"The router, evaluation.json and curve.png are in {out}.")
+    console.print(f"The router, evaluation.json, curve.png and reliability.png are in {out}.")
     if trained.refusal is not None:
         raise DataError(trained.refusal)
     if claim is not None:
@@ -113,7 +113,7 @@ def evaluate(
     router: Router = None,
     models: Models = None,
     out: Annotated[
-        Path, typer.Option("--out", file_okay=False, help="Folder for evaluation.json and curve.png.")
+        Path, typer.Option("--out", file_okay=False, help="Folder for evaluation.json and the pictures.")
     ] = Path("runs/evaluation"),
     resamples: Annotated[int, typer.Option("--resamples", min=100, help="Of the bootstrap.")] = 1000,
 ) -> None:
@@ -136,7 +136,7 @@ def evaluate(
         found = judge(opened.policy, table, out, n_boot=resamples, progress=progress)
     console.print(found.part, render_table(found.evaluation), render_slices(found.evaluation))
     console.print(found.evaluation.verdict, style="bold")
-    console.print(f"evaluation.json and curve.png are in {out}.")
+    console.print(f"evaluation.json, curve.png and reliability.png are in {out}.")
 
 
 @app.command()

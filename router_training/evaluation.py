@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from router_training.calibration import expected_calibration_error
+from router_training.calibration import expected_calibration_error, reliability
 from router_training.catalogue import usd_per_call
 from router_training.contract import Catalogue, FloatArray, Forecasts, UsageError
 from router_training.judging.bootstrap import percentile_interval
@@ -203,13 +203,14 @@ def evaluate_choices(
 
 
 def calibration_of(grid: Grid, p_success: FloatArray) -> dict[str, Calibration]:
-    """Return ECE and Brier score (mean squared distance of forecast and quality) of each model."""
+    """Return ECE, Brier score (mean squared distance of forecast and quality) and reliability of each model."""
     return {
         name: Calibration(
             ece=float(expected_calibration_error(p_success[:, j], grid.quality[:, j])),
             brier=float(np.mean((p_success[:, j] - grid.quality[:, j]) ** 2)),
             mean_forecast=float(p_success[:, j].mean()),
             mean_quality=float(grid.quality[:, j].mean()),
+            bins=reliability(p_success[:, j], grid.quality[:, j]),
         )
         for j, name in enumerate(grid.models)
     }

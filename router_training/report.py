@@ -25,6 +25,15 @@ def draw_curve(evaluation: Evaluation, path: str | Path) -> None:
     curve_figure(evaluation).savefig(Path(path))
 
 
+def draw_reliability(evaluation: Evaluation, path: str | Path) -> None:
+    """Write the reliability diagrams, a panel per model; the suffix of `path` says the format."""
+    from router_training.judging.reliability_figure import (
+        reliability_figure,
+    )  # spares serving matplotlib, 0.5 s
+
+    reliability_figure(evaluation).savefig(Path(path))
+
+
 def render_table(evaluation: Evaluation) -> Table:
     """Return one row per way to choose, with the headline figures as caption."""
     table = Table(

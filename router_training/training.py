@@ -17,7 +17,7 @@ from router_training.guarantee import Claim, make_promise
 from router_training.judging.evaluation_result import Evaluation
 from router_training.outcomes import OutcomeTable, require_routable
 from router_training.policy import Policy, fit_policy
-from router_training.report import draw_curve
+from router_training.report import draw_curve, draw_reliability
 from router_training.tables.merging import TEST_SHARE, learned_from, three_parts
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Trained:
-    """A router with its judgement. `folder` holds policy/, answer_model/, evaluation.json and curve.png.
+    """A router with its judgement. `folder` holds policy/, answer_model/, evaluation.json, curve.png and reliability.png.
 
     `refusal` says why what was asked could not be promised; None where it is, or nothing was asked.
     """
@@ -199,7 +199,7 @@ def has_responses(table: OutcomeTable) -> bool:
 
 
 def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
-    """Write evaluation.json and curve.png.
+    """Write evaluation.json, curve.png and reliability.png.
 
     Raises:
         UsageError: if the folder cannot be written.
@@ -208,6 +208,7 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "evaluation.json").write_text(evaluation.to_json(), encoding="utf-8")
         draw_curve(evaluation, folder / "curve.png")
+        draw_reliability(evaluation, folder / "reliability.png")
     except OSError as error:
         raise UsageError(f"{folder} cannot be written ({error.strerror}); name another folder") from error
 
@@ -226,7 +227,7 @@ def record(trained: Trained, store: Store, *, seed: int) -> str:
         params={**trained.policy.metadata_params(), "seed": seed, "test_share": TEST_SHARE},
         tags={"promise": trained.refusal or trained.policy.promise_status().sentence},
         metrics=trained.evaluation.metrics(),
-        figures=[trained.folder / "curve.png"],
+        figures=[trained.folder / "curve.png", trained.folder / "reliability.png"],
         reports=[trained.folder / "evaluation.json"],
         data_digest=trained.train.digest,
     )

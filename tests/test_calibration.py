@@ -1,6 +1,7 @@
 import numpy as np
 from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import arrays
+from sklearn.calibration import calibration_curve
 
 from router_training.calibration import (
     Calibration,
@@ -8,6 +9,7 @@ from router_training.calibration import (
     expected_calibration_error,
     fit_calibration,
     identity,
+    reliability,
 )
 
 RNG = np.random.default_rng(0)
@@ -76,3 +78,21 @@ def test_the_error_lies_between_0_and_1_and_ignores_order(p, y):
     error = expected_calibration_error(p, y)
     assert 0.0 <= error <= 1.0
     assert np.isclose(error, expected_calibration_error(p[::-1], y[::-1]))
+
+
+def test_the_reliability_diagram_is_that_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    p = rng.random(1003)
+    y = (rng.random(1003) < p**2).astype(float)
+    ours = reliability(p, y)
+    found, expected = calibration_curve(y, p, n_bins=10, strategy="quantile")
+    assert np.allclose([one.quality for one in ours], found) and np.allclose(
+        [one.forecast for one in ours], expected
+    )
+    assert sum(one.n for one in ours) == 1003
+
+
+def test_forecasts_that_are_all_alike_make_one_bin_and_none_make_no_bin():
+    (one,) = reliability(np.full(8, 0.5), np.array([0, 1, 0.5, 0.5, 1, 0, np.nan, 0.5]))
+    assert one.forecast == one.quality == 0.5 and one.n == 7
+    assert reliability(np.full(3, np.nan), np.ones(3)) == ()

@@ -55,7 +55,8 @@ def test_train_writes_a_router_its_evaluation_and_the_picture(run, outcomes, tmp
     assert "oracle" in out and "labels shuffled" in out and "always " in out
     found = json.loads((tmp_path / "router" / "evaluation.json").read_text())
     assert found["n_tasks"] > 0 and found["lift"]["low"] <= found["lift"]["value"] <= found["lift"]["high"]
-    assert (tmp_path / "router" / "curve.png").read_bytes().startswith(b"\x89PNG")
+    for name in ("curve.png", "reliability.png"):
+        assert (tmp_path / "router" / name).read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.fixture(scope="module")

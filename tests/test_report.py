@@ -9,6 +9,7 @@ from router_training.judging.controls import Grid
 from router_training.judging.curve_figure import curve_figure, headline, subtitle
 from router_training.report import (
     draw_curve,
+    draw_reliability,
     headline_figures,
     render_candidates,
     render_slices,
@@ -67,7 +68,9 @@ CASES = {
 def test_every_evaluation_can_be_drawn_and_printed(tmp_path, case):
     found = evaluation(**CASES[case])
     draw_curve(found, tmp_path / "curve.png")
-    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+    draw_reliability(found, tmp_path / "reliability.png")
+    for name in ("curve.png", "reliability.png"):
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
     assert "always" in printed(render_table(found))
 
 

@@ -7,18 +7,20 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from router_training.calibration import ReliabilityBin
 from router_training.judging.bootstrap import Interval
 from router_training.judging.controls import CurvePoint, Point
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How far forecasts of one model can be taken at their word."""
+    """How far forecasts of one model can be taken at their word; `bins` is its reliability diagram."""
 
     ece: float
     brier: float
     mean_forecast: float
     mean_quality: float
+    bins: tuple[ReliabilityBin, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,7 @@ class Evaluation:
             "n_tasks": float(self.n_tasks),
             "ece_max": max((part.ece for part in self.calibration.values()), default=math.nan),
         }
+        found |= {f"ece/{name}": part.ece for name, part in self.calibration.items()}
         return {name: number for name, number in found.items() if math.isfinite(number)}
 
 
