@@ -92,6 +92,7 @@ def fit_learned(
     return learned, {
         **_figures(selection, trial),
         "task_types": type_figures,
+        "neighbour_recall": getattr(learned.success, "recall_", None),
         "n_tasks": len(table),
         "seed": seed,
         "versions": versions(),

@@ -36,6 +36,11 @@ class Estimator(Options):
         self.knn_ = knn.Estimator(k=self.k).fit(X, quality)
         return self
 
+    @property
+    def recall_(self) -> float:
+        """Share of the nearest rows that its neighbour profile finds."""
+        return self.knn_.recall_
+
     def predict(self, X: Vectors) -> FloatArray:
         """Return P(success), shape (n, m)."""
         return (self.logistic_.predict(X) + self.cluster_.predict(X) + self.knn_.predict(X)) / 3.0

@@ -10,8 +10,15 @@ from numpy.typing import NDArray
 
 from router_training.contract import FloatArray, Vectors
 from router_training.learning.estimation import Options, shrunk_means
+from router_training.learning.neighbours import (
+    MOST_EXACT,
+    Neighbours,
+    keep_rows,
+    neighbours_from_arrays,
+    recall,
+)
 
-MOST_ROWS = 32_768  # 26 MB at 396 inputs; on 7,000 to 9,000 rows, half of them cost a tenth of the lift
+MOST_ROWS = 32_768  # 31 MB with the index at 396 inputs; on 7,000 to 9,000 rows, half of them cost a tenth of the lift
 ROWS_PER_BLOCK = 1024
 
 
@@ -30,14 +37,18 @@ class Estimator(Options):
         self.strength = strength
 
     def fit(self, X: Vectors, quality: FloatArray) -> Self:
-        """Keep the rows, at most MOST_ROWS evenly spaced ones, so that memory and time are bounded."""
+        """Keep the rows, at most MOST_ROWS evenly spaced ones; an index searches many, finding `recall_` of k."""
         kept = np.unique(np.linspace(0, len(X) - 1, min(len(X), MOST_ROWS)).astype(np.int64))
+        rows = _unit(X[kept])
         self.mean_ = shrunk_means(quality)
-        return self._keep(_unit(X[kept]).astype(np.float16), quality[kept].astype(np.float32))
+        self._keep(keep_rows(rows), quality[kept].astype(np.float32))
+        self.recall_ = recall(self.near_, rows, min(self.k, len(rows))) if len(rows) > MOST_EXACT else 1.0
+        return self
 
-    def _keep(self, rows: NDArray[np.float16], quality: NDArray[np.float32]) -> Self:
-        self.rows_, self.quality_ = rows, quality
-        self._search = rows.astype(np.float32)
+    def _keep(self, near: Neighbours, quality: NDArray[np.float32]) -> Self:
+        if len(near) != len(quality):
+            raise ValueError(f"{len(near)} rows to search, but outcomes of {len(quality)}")
+        self.near_, self.quality_ = near, quality
         self._seen = ~np.isnan(quality)
         self._known = np.where(self._seen, quality, 0.0)
         return self
@@ -48,10 +59,7 @@ class Estimator(Options):
         return np.vstack(blocks) if blocks else np.zeros((0, len(self.mean_)))
 
     def _predict(self, X: Vectors) -> FloatArray:
-        cosine = X @ self._search.T
-        k = min(self.k, len(self._search))
-        nearest = np.argpartition(-cosine, k - 1, axis=1)[:, :k]
-        near = np.take_along_axis(cosine, nearest, axis=1)
+        near, nearest = self.near_.search(X, min(self.k, len(self.near_)))
         weight = np.exp(self.sharpness * (near - near.max(axis=1, keepdims=True)))
         hits = np.einsum("nk,nkm->nm", weight, self._known[nearest])
         mass = np.einsum("nk,nkm->nm", weight, self._seen[nearest].astype(np.float32))
@@ -60,17 +68,18 @@ class Estimator(Options):
 
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return all that was learned."""
-        options = np.array([self.k, self.sharpness, self.strength], dtype=np.float64)
-        return {"rows": self.rows_, "quality": self.quality_, "mean": self.mean_, "options": options}
+        options = np.array([self.k, self.sharpness, self.strength, self.recall_], dtype=np.float64)
+        return {**self.near_.to_arrays(), "quality": self.quality_, "mean": self.mean_, "options": options}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> Self:
         """Rebuild a fitted estimator."""
-        k, sharpness, strength = np.asarray(arrays["options"], dtype=np.float64).tolist()
+        k, sharpness, strength, found = np.asarray(arrays["options"], dtype=np.float64).tolist()
         estimator = cls(k=int(k), sharpness=sharpness, strength=strength)
         estimator.mean_ = np.asarray(arrays["mean"], dtype=np.float64)
         quality = np.asarray(arrays["quality"], dtype=np.float32)
-        return estimator._keep(np.asarray(arrays["rows"], dtype=np.float16), quality)
+        estimator.recall_ = found
+        return estimator._keep(neighbours_from_arrays(arrays), quality)
 
 
 def _unit(X: Vectors) -> Vectors:
