@@ -102,7 +102,7 @@ def build_graph(
     if tools:
         nodes[TOOLS] = ToolNode(tool_of, cards, above("tool_timeout_s", tool_timeout_s))
     if approve_above_usd is not None:
-        nodes[APPROVAL] = ApprovalNode(router)
+        nodes[APPROVAL] = ApprovalNode(router, finish)
 
     graph = StateGraph(State, input_schema=Request, output_schema=Answer)
     for name, node in nodes.items():

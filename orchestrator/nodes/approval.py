@@ -10,6 +10,8 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import interrupt
 
 from orchestrator import plain
+from orchestrator.moves import Accept
+from orchestrator.nodes.finish import Finish
 from orchestrator.nodes.router import RouterNode, decided, written
 from orchestrator.nodes.state import APPROVAL
 from orchestrator.nodes.step import Step
@@ -21,6 +23,7 @@ class ApprovalNode(Step):
     """Stops the graph and asks; `Command(resume=True)` makes the move, `Command(resume=False)` finds a cheaper one."""
 
     router: RouterNode
+    finish: Finish
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
         models, usd = callees(input["move"]), forecast_usd(input)
@@ -46,7 +49,8 @@ class ApprovalNode(Step):
             "attempts"
         ]:  # the first choice was refused: the decision on record is the one that stands
             update["decision"] = plain.plain(decided(situation, move))
-        return {**update, "move": written(move, situation)}
+        update["move"] = written(move, situation)
+        return {**update, **self.finish({**state, **update})} if isinstance(move, Accept) else update
 
 
 def callees(move: Mapping[str, Any]) -> list[str]:

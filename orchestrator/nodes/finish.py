@@ -46,9 +46,12 @@ class Finish:
         if answer["model"] is None:
             return AIMessage(answer["result"], response_metadata=about)
         kept = state["attempts"][state["move"]["accept"]]
+        taken = {
+            message.id for message in state.get("messages") or ()
+        }  # an endpoint may call all its answers the same
         return AIMessage(
             answer["result"],
-            id=kept["message_id"],
+            id=None if kept["message_id"] in taken else kept["message_id"],
             tool_calls=answer["tool_calls"],
             response_metadata={
                 **about,
