@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from orchestrator.strategy_commands import evaluate, strategies
 from router_training.cli import Router, Seed, app as training
 from router_training.contract import PointsmanError, UsageError
 
@@ -18,6 +19,8 @@ app = typer.Typer(
     help="Learn which model answers which prompt well enough, and send each prompt to the cheapest such model.",
 )
 app.add_typer(training)
+app.command()(strategies)
+app.command()(evaluate)
 
 Prompt = Annotated[str, typer.Argument(help="The prompt; - reads it from standard input.")]
 Models = Annotated[
@@ -83,6 +86,13 @@ def ask(
     recorded: Recorded = None,
     max_usd: Annotated[float | None, typer.Option(help="Spend no more than this on the request.")] = None,
     deadline_s: Annotated[float | None, typer.Option(help="Seconds that the request may take.")] = None,
+    trace: Annotated[
+        bool, typer.Option("--trace", help="Show all forecasts, and what each check said, took and cost.")
+    ] = False,
+    compare: Annotated[
+        str | None,
+        typer.Option("--compare", help="Answer with each of these instead: all, or a list of strategies."),
+    ] = None,
     as_json: JSON = False,
 ) -> None:
     """Answer a prompt through the graph: router, model, verifier, and what follows from its confidence.
@@ -92,26 +102,36 @@ def ask(
 
     Example: pointsman ask "What is 17 + 25?" --recorded datasets/starter/outcomes.parquet
     """
+    from orchestrator.strategies import listed, load
+
+    text = read_prompt(prompt)
+    names = (strategy,) if compare is None else listed(compare, recorded=recorded is not None)
+    load(names[0])  # a mistyped strategy is found before anything slow
     from orchestrator.graph import build_graph  # spares langgraph, 1.6 s
     from orchestrator.models import recorded_models
-    from orchestrator.pages import answer_page
+    from orchestrator.pages import answer_page, comparison_page
     from orchestrator.verifiers import standard
     from router_training.catalogue import load_catalogue
     from router_training.outcomes import load_outcomes
     from router_training.serving import open_router
 
-    text = read_prompt(prompt)
     opened = open_router(router, None if models is None else load_catalogue(models))
-    graph = build_graph(
-        opened.policy,
-        strategy=strategy,
-        models=None if recorded is None else recorded_models(load_outcomes(recorded)),
-        verifier=standard(opened.answer_model),
-        dial=dial,
+    clients = None if recorded is None else recorded_models(load_outcomes(recorded))
+    verifier, request = (
+        standard(opened.answer_model),
+        {"input": text, "max_usd": max_usd, "deadline_s": deadline_s},
     )
-    answer = graph.invoke({"input": text, "max_usd": max_usd, "deadline_s": deadline_s})
-    answer_page(Console(), answer, as_json)
-    if answer["error"] is not None:
+    answers = {
+        name: build_graph(opened.policy, strategy=name, models=clients, verifier=verifier, dial=dial).invoke(
+            request
+        )
+        for name in names
+    }
+    if compare is None:
+        answer_page(Console(), answers[strategy], as_json, trace=trace)
+    else:
+        comparison_page(Console(), answers, as_json)
+    if all(answer["error"] is not None for answer in answers.values()):
         raise typer.Exit(1)
 
 

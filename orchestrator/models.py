@@ -235,7 +235,7 @@ def recorded_models(table: OutcomeTable, *, latency_scale: float = 0.0) -> dict[
     replies: dict[str, dict[str, Reply]] = {name: {} for name in table.models}
     for i, prompt in enumerate(table.prompts):
         for j, name in enumerate(table.models):
-            if (text := _said(table, i, j)) is not None:
+            if (text := said(table, i, j)) is not None:
                 replies[name][prompt] = _recording(table, i, j, text)
     if not any(replies.values()):
         raise UsageError(
@@ -247,7 +247,7 @@ def recorded_models(table: OutcomeTable, *, latency_scale: float = 0.0) -> dict[
     }
 
 
-def _said(table: OutcomeTable, i: int, j: int) -> str | None:
+def said(table: OutcomeTable, i: int, j: int) -> str | None:
     """Return the answer; one of at most one token that left no text was empty (tables keep no empty text)."""
     text = table.responses[i, j]
     return "" if text is None and table.completion_tokens[i, j] <= 1 else text

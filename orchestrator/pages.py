@@ -70,25 +70,68 @@ def decision_page(
         console.print(escape(promise.sentence))
 
 
-def answer_page(console: Console, answer: Mapping[str, Any], as_json: bool) -> None:
-    """Print the answer, then the path that led to it as a tree."""
+def answer_page(console: Console, answer: Mapping[str, Any], as_json: bool, *, trace: bool = False) -> None:
+    """Print the answer, then the path that led to it as a tree, with `trace` to the last figure."""
     if as_json:
-        console.print_json(strict_json({key: part for key, part in answer.items() if key != "messages"}))
+        console.print_json(strict_json(_without_messages(answer)))
         return
     console.print(answer["result"], markup=False)
-    console.print(path_tree(answer))
+    console.print(path_tree(answer, trace=trace))
 
 
-def path_tree(answer: Mapping[str, Any]) -> Tree:
-    """Return the request as a tree: the decision, each attempt with its evidence, the sum; recordings say so."""
+def _without_messages(answer: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: part for key, part in answer.items() if key != "messages"}
+
+
+def comparison_page(console: Console, answers: Mapping[str, Mapping[str, Any]], as_json: bool) -> None:
+    """Print what each strategy came to on one prompt, side by side."""
+    if as_json:
+        console.print_json(strict_json({name: _without_messages(answer) for name, answer in answers.items()}))
+        return
+    table = Table()
+    table.add_column("strategy", overflow="fold")
+    table.add_column("answer", overflow="fold")
+    table.add_column("who answered", overflow="fold")
+    for name in ("calls", "confidence", "USD", "seconds"):
+        table.add_column(name, justify="right")
+    for name, answer in answers.items():
+        attempts = answer["attempts"]
+        checks = sum(one["model"] is not None for attempt in attempts for one in attempt["evidence"])
+        table.add_row(
+            escape(name),
+            escape(shortened(answer["result"])),
+            escape(answer["model"] or "no model"),
+            str(len(attempts) + checks),
+            f"{answer['confidence']:.2f}",
+            f"{answer['usd']:.3g}",
+            f"{answer['latency_s']:.2f}",
+        )
+    console.print(table)
+
+
+def shortened(text: str, longest: int = 120) -> str:
+    """Return the text in one line of at most `longest` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"
+
+
+def path_tree(answer: Mapping[str, Any], *, trace: bool = False) -> Tree:
+    """Return the request as a tree: the decision, each attempt with its evidence, the sum; recordings say so.
+
+    With `trace` the forecast of every model is shown, what each attempt said, and the figures of each evidence.
+    """
     tree = Tree(escape(f"{' > '.join(answer['path'])}"))
-    tree.add(escape(f"router: {answer['decision']['reason']}"))
+    router = tree.add(escape(f"router: {answer['decision']['reason']}"))
+    for forecast in answer["decision"]["forecasts"] if trace else ():
+        router.add(escape(_expected(forecast)))
     for attempt in answer["attempts"]:
-        label = f"{attempt['model']}{' (recorded)' if attempt['recorded'] else ''}: "
-        label += attempt["error"] or f"confidence {attempt['confidence']:.2f}"
-        branch = tree.add(escape(f"{label}, ${attempt['usd']:.3g}, {attempt['latency_s']:.2f} s"))
+        branch = tree.add(escape(_made(attempt)))
+        if trace and attempt["text"] is not None:
+            branch.add(escape(f"said: {shortened(attempt['text'])}"))
         for evidence in attempt["evidence"]:
-            branch.add(escape(f"{evidence['kind']}: {evidence['reason']}"))
+            branch.add(
+                escape(f"{evidence['kind']}: {evidence['reason']}{_figures(evidence) if trace else ''}")
+            )
     tree.add(
         escape(
             f"in all: {answer['model'] or 'no model'}, confidence {answer['confidence']:.2f}, "
@@ -96,3 +139,24 @@ def path_tree(answer: Mapping[str, Any]) -> Tree:
         )
     )
     return tree
+
+
+def _made(attempt: Mapping[str, Any]) -> str:
+    """Return one line on a call: who, how it went, what it cost and took."""
+    label = f"{attempt['model']}{' (recorded)' if attempt['recorded'] else ''}: "
+    label += attempt["error"] or f"confidence {attempt['confidence']:.2f}"
+    if attempt.get("sources"):
+        label += f", written from the answers of {', '.join(attempt['sources'])}"
+    about = " as forecast" if attempt.get("usd_estimated") else ""
+    begun = f" from second {attempt['delay_s']:.2f}" if attempt.get("delay_s") else ""
+    return f"{label}, ${attempt['usd']:.3g}{about}, {attempt['latency_s']:.2f} s{begun}"
+
+
+def _expected(forecast: Mapping[str, Any]) -> str:
+    wait = "" if math.isnan(forecast["latency_s"]) else f", {forecast['latency_s']:.2g} s"
+    return f"{forecast['model']}: succeeds with {forecast['p_success']:.0%}, ${forecast['usd']:.3g}{wait}"
+
+
+def _figures(evidence: Mapping[str, Any]) -> str:
+    p_correct = "" if evidence["p_correct"] is None else f"right with {evidence['p_correct']:.0%}, "
+    return f" ({p_correct}${evidence['usd']:.3g}, {evidence['latency_s'] * 1000:.1f} ms)"

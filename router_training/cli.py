@@ -107,22 +107,8 @@ def train(
         console.print(trained.policy.promise_status().sentence, style="bold")
 
 
-@app.command()
-def evaluate(
-    data: Data,
-    router: Router = None,
-    models: Models = None,
-    out: Annotated[
-        Path, typer.Option("--out", file_okay=False, help="Folder for evaluation.json and the pictures.")
-    ] = Path("runs/evaluation"),
-    resamples: Annotated[int, typer.Option("--resamples", min=100, help="Of the bootstrap.")] = 1000,
-) -> None:
-    """Judge a router on outcomes it was not trained on, beside constants, mixes, a shuffled twin and the oracle.
-
-    Given the table that the router was trained on, its held-out part is used.
-
-    Example: pointsman evaluate datasets/starter/outcomes.parquet
-    """
+def evaluate_router(data: Path, router: Path | None, models: Path | None, out: Path, resamples: int) -> None:
+    """Judge a router on outcomes it was not trained on, and print and write what was found."""
     from router_training.outcomes import load_outcomes
     from router_training.report import render_slices, render_table
     from router_training.serving import open_router

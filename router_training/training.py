@@ -118,31 +118,41 @@ def judge(
     Raises:
         DataError: if the table lacks a model of the policy, or is too small.
     """
-    require_routable(table)
+    test, part = judged_part(policy, table)
     seed = int(policy.metadata.get("seed", 0))
-    train, test = table.split(TEST_SHARE, seed)
+    train, _ = table.split(TEST_SHARE, seed)
     twin = None
     if train.digest == policy.metadata.get("data_digest"):
         twin = fit_twin(policy, train, seed=seed, cache_dir=cache_dir, progress=_part(progress, "twin"))
-        test = test if policy.promise is None else three_parts(table, seed).gate
-        part = (
-            f"Judged on the {len(test):,} tasks of this table that were held out when the router was trained."
-        )
-    elif learned_from(policy, train):
-        test = three_parts(table, seed).gate
-        part = (
-            f"The router learned from this table and from feedback: judged on the {len(test):,} tasks of the gate "
-            "that let it serve, without a shuffled twin."
-        )
-    else:
-        test = table
-        part = (
-            f"The router was trained on another table: judged on all {len(table):,} tasks of this one. "
-            "Tasks that both tables share flatter it, and there is no shuffled twin."
-        )
     evaluation = evaluate(policy, test, twin=twin, n_boot=n_boot, seed=seed, catalogue=policy.catalogue)
     write_evaluation(evaluation, folder)
     return Judged(evaluation, part)
+
+
+def judged_part(policy: Policy, table: OutcomeTable) -> tuple[OutcomeTable, str]:
+    """Return the tasks that a policy may be judged on, and one sentence that says which they are.
+
+    Raises:
+        DataError: if there is nothing to choose between, or too few prompts to split.
+    """
+    require_routable(table)
+    seed = int(policy.metadata.get("seed", 0))
+    train, test = table.split(TEST_SHARE, seed)
+    if train.digest == policy.metadata.get("data_digest"):
+        test = test if policy.promise is None else three_parts(table, seed).gate
+        return test, (
+            f"Judged on the {len(test):,} tasks of this table that were held out when the router was trained."
+        )
+    if learned_from(policy, train):
+        gate = three_parts(table, seed).gate
+        return gate, (
+            f"The router learned from this table and from feedback: judged on the {len(gate):,} tasks of the gate "
+            "that let it serve, without a shuffled twin."
+        )
+    return table, (
+        f"The router was trained on another table: judged on all {len(table):,} tasks of this one. "
+        "Tasks that both tables share flatter it, and there is no shuffled twin."
+    )
 
 
 def fit_twin(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cli import main, read_prompt
+from orchestrator.strategies import available
 from router_training.contract import UsageError
 from router_training.outcomes import load_outcomes
 
@@ -146,6 +147,41 @@ def test_ask_replays_what_the_real_model_said(run, outcomes, router):
     said = table.responses[0, table.models.index(answer["model"])]
     assert code == 0
     assert answer["result"] == said and 0.0 <= answer["confidence"] <= 1.0 and answer["usd"] > 0.0
+
+
+def test_a_trace_and_a_comparison_show_the_recorded_answers(run, outcomes, router):
+    prompt = load_outcomes(outcomes).prompts[0]
+    asked = ("ask", prompt, "--router", router, "--recorded", outcomes)
+    code, out, _ = run(*asked, "--trace", "--strategy", "ensemble")
+    assert code == 0 and "succeeds with" in out and "said: " in out
+    code, out, _ = run(*asked, "--compare", "cost_based, ensemble(n=2)", "--json")
+    answers = json.loads(out)
+    assert code == 0 and {name: len(one["attempts"]) for name, one in answers.items()} == {
+        "cost_based": 1,
+        "ensemble(n=2)": 2,
+    }
+
+
+def test_every_strategy_is_listed_in_one_line(run):
+    code, out, _ = run("strategies")
+    assert code == 0 and [line.split()[0] for line in out.splitlines()] == list(available())
+
+
+def test_all_strategies_are_judged_on_the_held_out_part_beside_the_constants(run, outcomes, router, tmp_path):
+    words = ("evaluate", outcomes, "--models", MODELS, "--router", router, "--out", tmp_path)
+    code, out, _ = run(*words, "--strategies", "all", "--resamples", "100", "--deadline-s", "20")
+    found = json.loads((tmp_path / "strategies.json").read_text())
+    assert code == 0 and "held out" in out and "always " in out
+    assert found["n_tasks"] < 200 and len(found["rows"]) == len(available()) + 4
+    assert (tmp_path / "strategies.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    "words", [("evaluate", "nowhere.csv", "--strategies", "nope"), ("ask", "hi", "--compare", ",")]
+)
+def test_a_strategy_that_cannot_be_read_is_refused_before_any_work(run, words):
+    code, _, err = run(*words)
+    assert code == 2 and err.startswith("pointsman: ") and "strategy" in err
 
 
 def test_ask_says_honestly_that_no_recording_answers(run, outcomes, router):

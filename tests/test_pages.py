@@ -6,7 +6,7 @@ import json
 import pytest
 from rich.console import Console
 
-from orchestrator.pages import answer_page, decision_page, path_tree
+from orchestrator.pages import answer_page, comparison_page, decision_page, path_tree, shortened
 from router_training.contract import Forecast
 
 FORECASTS = (Forecast("a[1]", 0.5, 0.001, float("nan"), 0.25), Forecast("b", 0.9, 0.004, 2.0, 0.25))
@@ -63,3 +63,43 @@ def test_only_recorded_attempts_are_called_recordings(console):
 def test_an_answer_is_printed_as_it_is_before_its_path(console):
     answer_page(console, ANSWER, as_json=False)
     assert console.export_text().startswith("four [4]\n")
+
+
+def test_a_trace_shows_every_forecast_and_what_each_check_said_took_and_cost(console):
+    found = {
+        "kind": "check",
+        "reason": "b finds it right",
+        "p_correct": 0.9,
+        "usd": 0.02,
+        "latency_s": 0.5,
+        "model": "b",
+    }
+    attempt = {
+        **ATTEMPT,
+        "model": "a",
+        "text": "four",
+        "recorded": False,
+        "evidence": [found],
+        "delay_s": 2.0,
+    }
+    forecasts = [{"model": "a", "p_success": 0.5, "usd": 0.001, "latency_s": float("nan")}]
+    answer = {**ANSWER, "attempts": [attempt], "decision": {"reason": "because", "forecasts": forecasts}}
+    console.print(path_tree(answer, trace=True))
+    printed = console.export_text()
+    assert "a: succeeds with 50%, $0.001" in printed and "nan s" not in printed.split("in all")[0]
+    assert "said: four" in printed and "from second 2.00" in printed
+    assert "check: b finds it right (right with 90%, $0.02, 500.0 ms)" in printed
+
+
+def test_a_comparison_stands_side_by_side_and_counts_checks_as_calls(console, capsys):
+    found = {"model": "b"}
+    answer = {**ANSWER, "attempts": [{**ATTEMPT, "model": "a", "evidence": [found, {"model": None}]}]}
+    comparison_page(console, {"cascade": answer, "ensemble[2]": ANSWER}, as_json=False)
+    rows = [line for line in console.export_text().splitlines() if "four [4]" in line]
+    assert "cascade" in rows[0] and " 2 " in rows[0] and "ensemble[2]" in rows[1] and " 3 " in rows[1]
+    comparison_page(Console(), {"cascade": {**ANSWER, "messages": [object()]}}, as_json=True)
+    assert json.loads(capsys.readouterr().out, parse_constant=no_constant)["cascade"]["model"] == "b"
+
+
+def test_a_long_answer_is_shortened_to_one_line():
+    assert shortened("a\n b") == "a b" and len(shortened("x" * 500)) == 120

@@ -349,8 +349,10 @@ def test_self_verification_by_answering_accepts_what_two_models_say():
     assert verify(situation(first, dial=0.5)) == Ask(("small",))
     assert verify(situation(first, said("small", "42", 0.6))) == Accept(first)
     assert verify(situation(first, said("small", "41", 0.6))) == Ask(("large",))
-    last = said("large", "40", 0.1)
+    last = said("large", "40", 0.9)
     assert verify(situation(first, said("small", "41", 0.6), last)) == Accept(last)
+    sure = replace(first, confidence=0.95)
+    assert verify(situation(sure, said("small", "41", 0.6))) == Accept(sure), "no model is likelier than that"
 
 
 def test_a_cascade_without_a_threshold_climbs_whenever_that_is_worth_its_price():

@@ -8,7 +8,7 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 
 from orchestrator import plain
-from orchestrator.moves import Accept, Ask, GiveUp, Move
+from orchestrator.moves import Accept, Ask, GiveUp, Move, Situation
 from orchestrator.nodes.finish import Finish
 from orchestrator.nodes.router import RouterNode, written
 from orchestrator.nodes.state import FALLBACK
@@ -24,12 +24,15 @@ class FallbackNode(Step):
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
         situation = self.router.situation(input, plain.decision(input["decision"]).forecasts)
-        left = sorted(situation.open(), key=lambda f: (-f.p_success, f.usd, f.model))
-        best = situation.best()
-        move: Move = GiveUp(situation.dead_end())
-        if left:
-            move = Ask((left[0].model,), check=False)
-        elif best is not None:
-            move = Accept(best)
+        move = last_resort(situation)
         update = {"move": written(move, situation), "path": [*input["path"], FALLBACK]}
         return update if isinstance(move, Ask) else {**update, **self.finish({**input, **update})}
+
+
+def last_resort(situation: Situation) -> Move:
+    """Return the move after a strategy has given up: the likeliest untried model, else the best answer there is."""
+    left = sorted(situation.open(), key=lambda f: (-f.p_success, f.usd, f.model))
+    best = situation.best()
+    if left:
+        return Ask((left[0].model,), check=False)
+    return GiveUp(situation.dead_end()) if best is None else Accept(best)

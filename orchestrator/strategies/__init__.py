@@ -33,6 +33,31 @@ def summary(name: str) -> str:
     return (import_module(f"{__name__}.{name}").__doc__ or "").partition("\n")[0]
 
 
+def listed(text: str, *, recorded: bool = False) -> tuple[str, ...]:
+    """Return the descriptions in a list such as "cost_based, fallback(cascade)"; "all" names every strategy.
+
+    With `recorded`, "all" takes a strategy in the form `RECORDED` of its file, where its own needs live models.
+
+    Raises:
+        UsageError: if the list cannot be read, is empty, or one of the strategies cannot be built.
+    """
+    if text.strip() == "all":
+        modules = {name: import_module(f"{__name__}.{name}") for name in available()}
+        return tuple(
+            getattr(module, "RECORDED", name) if recorded else name for name, module in modules.items()
+        )
+    try:
+        parts = ast.parse(f"[{text}]", mode="eval").body
+    except SyntaxError as error:
+        raise _malformed(text) from error
+    names = tuple(ast.unparse(part) for part in getattr(parts, "elts", ()))
+    if not names:
+        raise _malformed(text)
+    for name in names:
+        load(name)
+    return names
+
+
 def load(name: str | Mapping[str, Any], **options: Any) -> Strategy:
     """Build the strategy that `name` describes: a name, a call such as "fallback(cascade)", or a table.
 

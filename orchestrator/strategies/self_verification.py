@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from orchestrator.moves import NOTHING_FITS, Accept, Ask, Check, GiveUp, Move, Situation, is_number
 from router_training.contract import Attempt, UsageError
 
+RECORDED = "self_verification(by_answering=True)"  # recordings hold answers, but no checks
+
 
 @dataclass(frozen=True)
 class Strategy:
-    """Have one answer checked, accept it at a confidence of `threshold`, else ask the strongest model left.
+    """Have one answer checked, accept it at a confidence of `threshold`, else ask the strongest likelier model.
 
     The checker is asked whether the answer is right. With `by_answering` it answers the prompt itself, and the
     first answer stands if both agree. `inner` makes the first move (default: the model of highest utility).
@@ -61,9 +63,10 @@ def _compare(situation: Situation, best: Attempt) -> Move:
         return Accept(best) if second is None else Ask((second.model,))
     if len(tried) == 2:
         return _strongest(situation, best)
-    return Accept(situation.answered()[-1])
+    return Accept(best)
 
 
 def _strongest(situation: Situation, best: Attempt) -> Move:
-    left = sorted(situation.open(), key=lambda f: (-f.p_success, f.usd, f.model))
-    return Ask((left[0].model,)) if left else Accept(best)
+    better = [f for f in situation.open() if f.p_success > (best.confidence or 0.0)]
+    strongest = min(better, key=lambda f: (-f.p_success, f.usd, f.model), default=None)
+    return Accept(best) if strongest is None else Ask((strongest.model,))
