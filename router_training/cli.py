@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from router_training.add_command import add_model
 from router_training.label_command import datasheet, label
 from router_training.terminal import progress_bars, render_verdict
 
@@ -154,5 +155,6 @@ def retrain(
     console.print(verdict.reason, style="bold")
 
 
+app.command()(add_model)
 app.command()(label)
 app.command()(datasheet)

@@ -13,6 +13,7 @@ from router_training.calibration import Calibration
 from router_training.contract import Catalogue, FloatArray, Forecasts, SuccessModel, Vectors
 from router_training.features import surface_features
 from router_training.judging.curves import best_constant
+from router_training.learning.added import AddedModel, rebuild_added
 from router_training.learning.held_out import HeldOut
 from router_training.learning.inputs import InputScale
 from router_training.learning.novelty import Novelty
@@ -27,7 +28,8 @@ class Learned:
     """The parts of a policy that come from outcomes.
 
     `mean_tokens` (2, m) are the training means of forecast prompt and completion tokens, `mean_success` (m,) those of
-    quality. `held_out` is None where it was not kept, `types` where the tasks had no types.
+    quality. `held_out` is None where it was not kept, `types` where the tasks had no types. `success` and `calibration`
+    know the models of training; those that joined later are `added`, in that order.
     """
 
     models: tuple[str, ...]
@@ -41,6 +43,14 @@ class Learned:
     mean_success: FloatArray
     held_out: HeldOut | None = None
     types: TaskTypes | None = None
+    added: tuple[AddedModel, ...] = ()
+
+    def p_success(self, inputs: Vectors) -> FloatArray:
+        """Return P(success) of every model, shape (n, m), for inputs (n, d)."""
+        p = self.calibration.apply(self.success.predict(inputs))
+        for model in self.added:
+            p = model.extend(p)
+        return p
 
     def forecast(self, prompts: Sequence[str], vectors: Vectors, catalogue: Catalogue) -> Forecasts:
         """Return forecasts for n prompts with vectors (n, d), at the catalogue's prices."""
@@ -52,7 +62,7 @@ class Learned:
         usd_high = self.tokens.usd(read, np.minimum(written_high, longest), self.models, catalogue)
         return Forecasts(
             models=self.models,
-            p_success=self.calibration.apply(self.success.predict(inputs)),
+            p_success=self.p_success(inputs),
             usd=usd,
             latency_s=latency_s,
             novelty=self.novelty.score(vectors),
@@ -93,6 +103,7 @@ class Learned:
             "mean": {"tokens": self.mean_tokens, "success": self.mean_success},
             "held_out": {} if self.held_out is None else self.held_out.to_arrays(),
             "types": {} if self.types is None else self.types.to_arrays(),
+            "added": {str(i): model.to_array() for i, model in enumerate(self.added)},
         }
         return {f"{part}.{name}": array for part, arrays in parts.items() for name, array in arrays.items()}
 
@@ -114,6 +125,7 @@ class Learned:
             mean_success=np.asarray(arrays["mean.success"], dtype=np.float64),
             held_out=HeldOut.from_arrays(held_out) if held_out else None,
             types=TaskTypes.from_arrays(types) if types else None,
+            added=rebuild_added(_part(arrays, "added")),
         )
 
 
