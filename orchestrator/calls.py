@@ -31,6 +31,7 @@ from router_training.capabilities import tokens_in
 from router_training.contract import ModelCard
 
 TRIES = 3
+LONGEST_ANSWER = 4096  # tokens
 _PAUSE_S = wait_random_exponential(multiplier=0.5, max=8.0)
 
 T = TypeVar("T")
@@ -188,13 +189,18 @@ def _pause_s(state: RetryCallState) -> float:
 def _token_limit(
     card: ModelCard, model: BaseChatModel, messages: Sequence[BaseMessage], usd: float | None
 ) -> Mapping[str, int]:
-    """Return how many tokens the model may write so that the call costs at most `usd`, where the model takes orders."""
+    """Return how many tokens the model may write so that the call costs at most `usd`, where the model takes orders.
+
+    Nothing where its context makes it stop before that. Endpoints refuse limits beyond what they can write at all, so
+    a card that declares no `max_tokens` is held to LONGEST_ANSWER under a budget.
+    """
     if usd is None or card.usd_per_mtok_out <= 0.0 or "max_tokens" not in type(model).model_fields:
         return {}
     prompt_tokens = sum(tokens_in(str(message.text)) for message in messages)
-    affordable = int((usd - card.usd(prompt_tokens, 0)) * 1e6 / card.usd_per_mtok_out)
-    limits = (affordable, *(limit for limit in (card.max_tokens,) if limit is not None))
-    return {"max_tokens": max(1, min(limits))}
+    affordable = max(1, int((usd - card.usd(prompt_tokens, 0)) * 1e6 / card.usd_per_mtok_out))
+    if card.context_tokens is not None and affordable >= card.context_tokens - prompt_tokens:
+        return {}
+    return {"max_tokens": min(affordable, card.max_tokens or LONGEST_ANSWER)}
 
 
 def _cut_after(limit_s: float, work: Callable[[], T]) -> T:

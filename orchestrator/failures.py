@@ -81,6 +81,7 @@ CLIENT_ERRORS = (
     ("groq", "GroqError"),
     ("ollama", "ResponseError"),
     ("httpx", "HTTPError"),
+    ("httpx2", "HTTPError"),
     ("aiohttp", "ClientError"),
     ("requests", "RequestException"),
 )
@@ -94,6 +95,7 @@ CLIENTS = {
     "groq",
     "ollama",
     "httpx",
+    "httpx2",
     "httpcore",
     "aiohttp",
     "requests",

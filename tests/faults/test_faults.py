@@ -1,0 +1,229 @@
+"""Each fault on a real socket, with the real client: what the user gets, what is on record, how often was asked."""
+
+import socket
+import time
+
+import numpy as np
+import pytest
+
+from orchestrator.breaker import FAILURES
+from orchestrator.graph import build_graph
+from orchestrator.health import Health
+from router_training.contract import Forecasts, ModelCard
+from tests.faults.fault_server import FAULTS, Play
+
+KEY = "sk-never-show-this"
+USD_OF_AN_ANSWER = (10 * 1.0 + 5 * 2.0) / 1e6
+FORECAST_USD = 1e-4
+# Fault: kind on record, calls the server saw, whether money may be lost, whether it counts against the endpoint.
+EXPECTED = {
+    "reset": ("interrupted", 3, True, True),
+    "reset in the body": ("interrupted", 3, True, True),
+    "429": ("rate limit", 3, False, True),
+    "429 later": ("rate limit", 1, False, True),
+    "429 no money": ("quota", 1, False, True),
+    "500": ("server error", 3, False, True),
+    "401": ("no access", 1, False, True),
+    "404": ("not found", 1, False, True),
+    "hang": ("timeout", 1, True, True),
+    "garbage": ("unreadable", 1, True, True),
+    "html": ("unreadable", 1, True, True),
+    "no choices": ("unreadable", 1, True, True),
+    "null choices": ("unreadable", 1, True, True),
+    "empty choices": ("unreadable", 1, True, True),
+    "too long": ("context length", 1, False, False),
+    "filtered": ("refused", 1, False, False),
+}
+
+
+class Expect:
+    """A policy that sends every prompt to "small" first."""
+
+    def __init__(self, *models):
+        self.models = models
+
+    def forecast(self, prompts):
+        n, m = len(prompts), len(self.models)
+        p = np.tile(np.linspace(0.9, 0.5, m), (n, 1))
+        return Forecasts(self.models, p, np.full((n, m), FORECAST_USD), np.full((n, m), 0.1), np.zeros(n))
+
+
+def card(name, server, **keys):
+    return ModelCard(name, 1.0, 2.0, base_url=server.url, api_key_env="FAULT_KEY", timeout_s=2.0, **keys)
+
+
+@pytest.fixture
+def graph(faulty, healthy, monkeypatch):
+    """A function that builds a graph: "small" is at the faulty server, "large" at the healthy one."""
+    monkeypatch.setenv("FAULT_KEY", KEY)
+
+    def build(**options):
+        cards = {"small": card("small", faulty), "large": card("large", healthy)}
+        options = {"strategy": "fallback(cost_based)", "catalogue": cards, **options}
+        return build_graph(Expect(*options["catalogue"]), **options)
+
+    return build
+
+
+ASK = {"input": "What is 2 + 2?"}
+
+
+@pytest.mark.parametrize("face", ["sync", "async"])
+@pytest.mark.parametrize("fault", EXPECTED)
+async def test_a_fault_is_on_record_and_another_model_answers(graph, faulty, healthy, fault, face):
+    kind, calls, may_cost, blames = EXPECTED[fault]
+    faulty.script.extend([FAULTS[fault]] * 3)
+    kept, health = [], Health()
+    one = graph(feedback=kept.append, health=health)
+    limits = {"deadline_s": 20.0}
+    state = await one.ainvoke({**ASK, **limits}) if face == "async" else one.invoke({**ASK, **limits})
+    assert (state["result"], state["model"], state["error"]) == ("four", "large", None)
+    failed, answered = state["attempts"]
+    assert (failed["model"], failed["text"], failed["failure"]) == ("small", None, kind)
+    assert "\n" not in failed["error"] and KEY not in str(state) + str(kept)
+    assert (len(faulty.seen), len(healthy.seen)) == (calls, 1), "no call is repeated without need"
+    assert (failed["usd"], failed["usd_estimated"]) == (FORECAST_USD * may_cost, may_cost)
+    assert answered["usd"] == pytest.approx(USD_OF_AN_ANSWER, rel=1e-12)
+    assert state["usd"] == pytest.approx(failed["usd"] + answered["usd"], rel=1e-12)
+    assert len(kept) == 1 and kept[0].result == "four"
+    assert (health.states()["small"].failures == 1) is blames and health.states()["large"].failures == 0
+
+
+@pytest.mark.parametrize("face", ["sync", "async"])
+async def test_a_refused_connection_is_tried_three_times_and_costs_nothing(graph, healthy, face):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    nowhere = ModelCard("small", 1.0, 2.0, base_url=f"http://127.0.0.1:{port}/v1", api_key_env="FAULT_KEY")
+    one = graph(catalogue={"small": nowhere, "large": card("large", healthy)})
+    state = await one.ainvoke(ASK) if face == "async" else one.invoke(ASK)
+    failed = state["attempts"][0]
+    assert (failed["failure"], failed["usd"], failed["usd_estimated"]) == ("unreachable", 0.0, False)
+    assert failed["error"].endswith(f"Connection error, at http://127.0.0.1:{port}/v1, after 3 tries")
+    assert state["model"] == "large"
+
+
+@pytest.mark.parametrize("fault", ["reset", "429", "429 soon", "500"])
+async def test_a_fault_that_passes_is_overcome_by_asking_again_and_paid_once(graph, faulty, fault):
+    faulty.script.append(FAULTS[fault])
+    start = time.perf_counter()
+    state = await graph().ainvoke(ASK)
+    assert (state["model"], len(state["attempts"]), len(faulty.seen)) == ("small", 1, 2)
+    assert state["usd"] == pytest.approx(USD_OF_AN_ANSWER, rel=1e-12)
+    if fault == "429 soon":
+        assert time.perf_counter() - start >= 1.0, "the endpoint asked for a second"
+
+
+async def test_under_a_budget_nothing_that_may_have_been_charged_is_asked_for_again(graph, faulty):
+    faulty.script.append(FAULTS["reset"])
+    state = await graph().ainvoke({**ASK, "max_usd": 1.0})
+    assert (state["model"], len(faulty.seen)) == ("large", 1)
+    assert state["attempts"][0]["usd_estimated"]
+
+
+async def test_an_empty_answer_is_paid_and_rejected_and_a_cascade_asks_the_next_model(graph, faulty, healthy):
+    faulty.script.extend([FAULTS["empty"]] * 2)
+    state = await graph(strategy="fallback(cascade)").ainvoke({**ASK, "dial": 1.0})
+    assert state["attempts"][0]["text"] == "" and state["attempts"][0]["failure"] is None
+    assert state["attempts"][0]["confidence"] <= 0.02
+    direct = await graph().ainvoke(ASK)
+    assert (direct["result"], direct["model"]) == ("", "small") and direct["confidence"] <= 0.02
+    assert len(faulty.seen) == 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "tokens"),
+    [
+        ("filtered answer", "refused: content_filter", 3),
+        ("refused answer", "refused: I cannot help with that.", 7),
+    ],
+)
+async def test_an_answer_that_the_provider_keeps_back_is_a_failure_and_is_paid(
+    graph, faulty, fault, error, tokens
+):
+    faulty.script.append(FAULTS[fault])
+    state = await graph().ainvoke(ASK)
+    failed = state["attempts"][0]
+    assert (failed["error"], failed["failure"], failed["confidence"]) == (error, "refused", None)
+    assert failed["usd"] == pytest.approx((10 + 2 * tokens) / 1e6) and not failed["usd_estimated"]
+    assert state["model"] == "large" and len(faulty.seen) == 1
+
+
+async def test_what_is_too_long_for_one_model_goes_to_one_of_longer_context_only(graph, faulty, healthy):
+    cards = {
+        "small": card("small", faulty, context_tokens=4000),
+        "twin": card("twin", healthy, context_tokens=4000),
+        "large": card("large", healthy, context_tokens=8000),
+    }
+    faulty.script.append(FAULTS["too long"])
+    state = await graph(catalogue=cards).ainvoke(ASK)
+    assert [attempt["model"] for attempt in state["attempts"]] == ["small", "large"]
+    only = await graph(catalogue={name: cards[name] for name in ("small", "twin")}).ainvoke(ASK)
+    assert only["model"] == "small", "another request is another length"
+    faulty.script.append(FAULTS["too long"])
+    none = await graph(catalogue={name: cards[name] for name in ("small", "twin")}).ainvoke(ASK)
+    assert none["model"] is None and "twin is left out: takes no more than the 4,000 tokens" in none["error"]
+
+
+@pytest.mark.parametrize("face", ["sync", "async"])
+async def test_a_deadline_cuts_a_call_that_hangs_and_waits_for_no_retry_after(graph, faulty, healthy, face):
+    one = graph()
+    for fault, calls in (("hang", 1), ("429 later", 1)):
+        faulty.script.append(FAULTS[fault])
+        healthy.script.append(FAULTS["hang"])
+        start = time.perf_counter()
+        ask = {**ASK, "deadline_s": 0.6}
+        state = await one.ainvoke(ask) if face == "async" else one.invoke(ask)
+        assert time.perf_counter() - start < 5.0
+        assert state["model"] is None and len(faulty.seen) == calls
+        faulty.seen.clear()
+        one = graph()
+    assert "timed out after" in state["error"] and "deadline" in state["error"]
+
+
+async def test_a_hurried_caller_does_not_spoil_a_model_for_others(graph, faulty):
+    faulty.script.extend([FAULTS["hang"]] * (FAILURES + 1))
+    health = Health()
+    one = graph(health=health, catalogue={"small": card("small", faulty)})
+    for _ in range(FAILURES + 1):
+        await one.ainvoke({**ASK, "deadline_s": 0.15})
+    assert health.states()["small"].name == "closed"
+    assert (await one.ainvoke(ASK))["model"] == "small"
+
+
+async def test_an_endpoint_that_keeps_failing_is_left_alone_and_the_answer_says_until_when(
+    graph, faulty, healthy
+):
+    now = [0.0]
+    health = Health(lambda: now[0])
+    one = graph(health=health, catalogue={"small": card("small", faulty)})
+    faulty.script.extend([FAULTS["401"]] * FAILURES)
+    for _ in range(FAILURES):
+        assert "401" in (await one.ainvoke(ASK))["error"]
+    now[0] = 10.0
+    shut = await one.ainvoke(ASK)
+    assert len(faulty.seen) == FAILURES and shut["attempts"] == []
+    assert "small is left out: circuit open after 5 failures in a row, try again in 20 s" in shut["error"]
+    assert shut["decision"]["barred"]["small"].startswith("circuit open")
+    now[0] = 31.0
+    assert (await one.ainvoke(ASK))["model"] == "small" and health.states()["small"].name == "closed"
+
+
+async def test_a_budget_bounds_what_the_model_may_write(graph, faulty):
+    state = await graph().ainvoke({**ASK, "max_usd": 2 * FORECAST_USD})
+    (sent,) = faulty.seen
+    assert state["model"] == "small"
+    assert 1 <= sent["max_completion_tokens"] <= 2 * FORECAST_USD * 1e6 / 2.0
+    await graph().ainvoke(ASK)
+    assert "max_completion_tokens" not in faulty.seen[1] and "timeout" not in faulty.seen[1]
+
+
+async def test_a_stream_that_breaks_off_is_a_failure_and_the_next_model_answers(graph, faulty):
+    piece = b'data: {"id":"1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"fo"}}]}\n\n'
+    faulty.script.extend([Play("reset after", body=piece, headers=("Content-Type: text/event-stream",))] * 3)
+    one, state = graph(), None
+    async for mode, part in one.astream({**ASK, "max_usd": 1.0}, stream_mode=["messages", "values"]):
+        if mode == "values":
+            state = part
+    assert state["model"] == "large"
+    assert (state["attempts"][0]["failure"], state["attempts"][0]["usd_estimated"]) == ("interrupted", True)
