@@ -11,15 +11,16 @@ Bounds = dict[str, float | None]
 def call_bounds(situation: Situation, move: Ask | Check) -> dict[str, Bounds]:
     """Return per model `timeout_s` and `usd`: what calls made at once may take and cost at most, None without limit.
 
-    Each may cost its forecast's upper bound and an equal share of what the budget leaves beyond those. The time
-    of a stand-in, too, is counted from the move; its node knows that it starts later.
+    Each may cost its forecast's upper bound and an equal share of half of what the budget leaves beyond those: if it
+    is lost, something is left for another. The time of a stand-in, too, is counted from the move; its node knows
+    that it starts later.
     """
     limits, calls = situation.limits, _calls(situation, move)
     left_s = None if limits.deadline_s is None else max(0.0, limits.deadline_s - situation.elapsed_s)
     spare: float | None = None
     if limits.max_usd is not None:
         bound = sum(call.usd_bound for call in calls)
-        spare = (limits.max_usd - situation.spent_usd() - bound) / max(len(calls), 1)
+        spare = (limits.max_usd - situation.spent_usd() - bound) / max(2 * len(calls), 1)
     return {
         call.model: {
             "timeout_s": left_s,

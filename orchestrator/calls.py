@@ -127,19 +127,21 @@ class Caller:
             call.permit.end()  # changes nothing unless the call was cancelled or broke off
 
     def _begin(self, messages: Sequence[BaseMessage], bounds: Bounds) -> _Call | Called:
-        breaker = self.health.breaker(self.card.name)
+        left_s, breaker = bounds.timeout_s, self.health.breaker(self.card.name)
+        if left_s is not None and left_s <= 0.0:
+            return Called(0.0, 0, None, failures.TOO_LATE, "not asked, for the deadline has passed")
+        prompt_tokens = sum(tokens_in(str(message.text)) for message in messages)
+        if bounds.usd is not None and self.card.usd(prompt_tokens, 1) > bounds.usd:
+            reason = f"not asked, for {prompt_tokens:,} tokens cost more to read than the ${max(bounds.usd, 0.0):.3g} left"
+            return Called(0.0, 0, None, failures.TOO_DEAR, reason)
         permit = breaker.begin()
         if permit is None:
             reason = breaker.refusal() or "circuit open a moment ago, try again now"
             return Called(0.0, 0, None, failures.CIRCUIT_OPEN, reason)
-        left_s = bounds.timeout_s
-        if left_s is not None and left_s <= 0.0:
-            permit.end()
-            return Called(0.0, 0, None, failures.TOO_LATE, "not asked, for the deadline has passed")
         limit_s = self.card.timeout_s if left_s is None else min(left_s, self.card.timeout_s)
         is_hurried = limit_s < self.card.timeout_s
         start = self.health.clock()
-        options: dict[str, Any] = {**_token_limit(self.card, self.model, messages, bounds.usd)}
+        options: dict[str, Any] = {**_token_limit(self.card, self.model, prompt_tokens, bounds.usd)}
         if is_hurried and "request_timeout" in type(self.model).model_fields:
             options["timeout"] = limit_s
         return _Call(start, start + limit_s, limit_s, is_hurried, bounds, permit, options)
@@ -187,7 +189,7 @@ def _pause_s(state: RetryCallState) -> float:
 
 
 def _token_limit(
-    card: ModelCard, model: BaseChatModel, messages: Sequence[BaseMessage], usd: float | None
+    card: ModelCard, model: BaseChatModel, prompt_tokens: int, usd: float | None
 ) -> Mapping[str, int]:
     """Return how many tokens the model may write so that the call costs at most `usd`, where the model takes orders.
 
@@ -196,7 +198,6 @@ def _token_limit(
     """
     if usd is None or card.usd_per_mtok_out <= 0.0 or "max_tokens" not in type(model).model_fields:
         return {}
-    prompt_tokens = sum(tokens_in(str(message.text)) for message in messages)
     affordable = max(1, int((usd - card.usd(prompt_tokens, 0)) * 1e6 / card.usd_per_mtok_out))
     if card.context_tokens is not None and affordable >= card.context_tokens - prompt_tokens:
         return {}

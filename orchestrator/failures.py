@@ -50,6 +50,7 @@ CONTEXT_LENGTH = Kind("context length", blames=False)
 REFUSED = Kind("refused", blames=False)
 CIRCUIT_OPEN = Kind("circuit open", blames=False)
 TOO_LATE = Kind("too late", blames=False)
+TOO_DEAR = Kind("too dear", blames=False)
 FAILED = Kind("failed", blames=False)
 UNKNOWN = Kind("unknown", may_cost=True)
 KINDS = (
@@ -67,6 +68,7 @@ KINDS = (
     REFUSED,
     CIRCUIT_OPEN,
     TOO_LATE,
+    TOO_DEAR,
     FAILED,
     UNKNOWN,
 )

@@ -148,13 +148,16 @@ class Situation:
         )
 
     def spent_usd(self) -> float:
-        """Return what this request may have cost so far: where nobody knows, the upper bound of the forecast."""
-        bounds = {forecast.model: forecast.usd_bound for forecast in self.forecasts}
-        usd = 0.0
-        for attempt in (*self.attempts, *self.forgotten):
-            usd += max(attempt.usd, bounds.get(attempt.model, 0.0)) if attempt.usd_estimated else attempt.usd
-            usd += sum(evidence.usd for evidence in attempt.evidence)
-        return usd
+        """Return what this request may have cost so far: where nobody knows, as much as the call was allowed."""
+        made = (*self.attempts, *self.forgotten)
+        return sum(self._most(attempt) + sum(one.usd for one in attempt.evidence) for attempt in made)
+
+    def _most(self, attempt: Attempt) -> float:
+        if not attempt.usd_estimated:
+            return attempt.usd
+        if attempt.usd_at_most is not None:
+            return attempt.usd_at_most
+        return max(f.usd_bound if f.model == attempt.model else attempt.usd for f in self.forecasts)
 
     def dead_end(self) -> str:
         """Return one line that says why no further model can be asked: what failed, what is barred, what is too dear."""

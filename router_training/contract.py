@@ -228,7 +228,8 @@ class Attempt:
     `text` is None when the call failed, and `error` then says why; `confidence` is None until verified.
     `recorded` marks an answer that was replayed, not asked for now; `finish_reason` is the endpoint's own word
     ("stop", "length", ...). `failure` names the kind of a failed call (`orchestrator.failures.KINDS`);
-    `usd_estimated` says that nobody knows whether and what the provider charged, and that `usd` is the forecast.
+    `usd_estimated` says that nobody knows whether and what the provider charged, and that `usd` is the forecast; it is
+    no more than `usd_at_most`, where the call was bounded.
     `tool_calls` are in the order made; `message_id` is how the endpoint calls the answer.
     `delay_s` is how long after the move the call began; a `cancelled` call was stopped because another answered
     first. `sources` are the models whose answers this one was written from.
@@ -247,6 +248,7 @@ class Attempt:
     finish_reason: str | None = None
     failure: str | None = None
     usd_estimated: bool = False
+    usd_at_most: float | None = None
     tool_calls: tuple[ToolCall, ...] = ()
     message_id: str | None = None
     delay_s: float = 0.0

@@ -50,7 +50,7 @@ def checked(state: Mapping[str, Any], update: Mapping[str, Any]) -> dict[str, An
     attempts[place] = plain.plain(with_check(plain.attempt(attempts[place]), reply, skill))
     return {
         "attempts": attempts,
-        "usd": state["usd"] + reply.usd,
+        "usd": state["usd"] + _usd(reply),
         "latency_s": state["latency_s"] + reply.latency_s,
         "path": [*state["path"], CHECK],
     }
@@ -69,8 +69,13 @@ def with_check(attempt: Attempt, reply: Attempt, skill: float) -> Attempt:
         p_correct = said * skill + (1.0 - said) * (1.0 - skill)
         reason = f"{reply.model} finds it {'right' if said > 0.5 else 'not right'}"
         confidence = _updated(attempt.confidence or 0.0, (2.0 * said - 1.0) * math.log(skill / (1.0 - skill)))
-    evidence = Evidence("check", p_correct, reason, reply.usd, reply.latency_s, reply.model)
+    evidence = Evidence("check", p_correct, reason, _usd(reply), reply.latency_s, reply.model)
     return replace(attempt, confidence=confidence, evidence=(*attempt.evidence, evidence))
+
+
+def _usd(reply: Attempt) -> float:
+    """Return what a check cost; of one that broke off, what it may have cost at most."""
+    return reply.usd if reply.usd_at_most is None else reply.usd_at_most
 
 
 def _updated(confidence: float, change: float) -> float:

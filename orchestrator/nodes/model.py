@@ -61,12 +61,12 @@ class ModelNode(Step):
         name, move = self.card.name, state["move"]
         known = move.get("bounds", {}).get(name, {})
         timeout_s, usd = known.get("timeout_s"), known.get("usd")
-        late_s, spent_usd = move["after_s"] if name in move.get("hedge", ()) else 0.0, 0.0
+        used_s, spent_usd = move["after_s"] if name in move.get("hedge", ()) else 0.0, 0.0
         if rounds.turns_of(state, name):
             earlier = rounds.draft_of(state, name)
-            late_s, spent_usd = late_s + earlier.latency_s, earlier.usd
+            used_s, spent_usd = used_s + earlier.latency_s, earlier.usd
         return Bounds(
-            None if timeout_s is None else timeout_s - late_s,
+            None if timeout_s is None else timeout_s - used_s,
             None if usd is None else usd - spent_usd,
             state.get("expected_s", {}).get(name, math.nan),
         )
@@ -113,6 +113,7 @@ class ModelNode(Step):
             latency_s=called.latency_s,
             usd=usd if kind.may_cost else 0.0,
             usd_estimated=kind.may_cost,
+            usd_at_most=self.bounds(state).usd if kind.may_cost else None,
         )
 
     def in_one_line(self, called: Called) -> str:

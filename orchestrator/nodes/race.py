@@ -7,7 +7,7 @@ import queue
 import threading
 from collections.abc import Collection, Mapping
 from contextvars import copy_context
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -25,12 +25,16 @@ Update = dict[str, Any]
 
 @dataclass(frozen=True)
 class Race:
-    """Who runs: `first` at once and `hedge` after `after_s` seconds; `usd` is what each call is forecast to cost."""
+    """Who runs: `first` at once and `hedge` after `after_s` seconds; `usd` is what each call is forecast to cost.
+
+    `at_most` is what each may cost, where the request has a budget.
+    """
 
     first: str
     hedge: tuple[str, ...]
     after_s: float
     usd: Mapping[str, float]
+    at_most: Mapping[str, float | None] = field(default_factory=dict)
 
     def needs_hedge(self, drafts: Drafts) -> bool:
         """Tell whether the stand-ins start, once the first call is done or late; a failure is not lateness.
@@ -69,6 +73,7 @@ class Race:
             error=f"cancelled, for {winner.model} answered first",
             usd=self.usd[name] if draft is None else draft.usd,
             usd_estimated=True,
+            usd_at_most=self.at_most.get(name),
             latency_s=max(0.0, _end_s(winner) - delay_s),
             recorded=draft is not None and draft.recorded,
             delay_s=delay_s,
@@ -154,7 +159,8 @@ def race_of(state: Mapping[str, Any]) -> Race:
     """Return the race that the state's move asks for."""
     move, forecasts = state["move"], state["decision"]["forecasts"]
     usd = {forecast["model"]: forecast["usd"] for forecast in forecasts}
-    return Race(move["ask"][0], tuple(move["hedge"]), move["after_s"], usd)
+    at_most = {model: bounds["usd"] for model, bounds in move["bounds"].items()}
+    return Race(move["ask"][0], tuple(move["hedge"]), move["after_s"], usd, at_most)
 
 
 def _keep(name: str, update: Update, drafts: Drafts, turns: Turns) -> None:

@@ -1,5 +1,6 @@
 """Each fault on a real socket, with the real client: what the user gets, what is on record, how often was asked."""
 
+import asyncio
 import socket
 import time
 
@@ -68,8 +69,13 @@ def graph(faulty, healthy, monkeypatch):
 ASK = {"input": "What is 2 + 2?"}
 
 
-@pytest.mark.parametrize("face", ["sync", "async"])
-@pytest.mark.parametrize("fault", EXPECTED)
+@pytest.mark.parametrize(
+    ("face", "fault"),
+    [
+        *(("async", fault) for fault in EXPECTED),
+        *(("sync", fault) for fault in ("reset", "hang", "garbage", "401")),
+    ],
+)
 async def test_a_fault_is_on_record_and_another_model_answers(graph, faulty, healthy, fault, face):
     kind, calls, may_cost, blames = EXPECTED[fault]
     faulty.script.extend([FAULTS[fault]] * 3)
@@ -227,3 +233,25 @@ async def test_a_stream_that_breaks_off_is_a_failure_and_the_next_model_answers(
             state = part
     assert state["model"] == "large"
     assert (state["attempts"][0]["failure"], state["attempts"][0]["usd_estimated"]) == ("interrupted", True)
+
+
+@pytest.mark.slow
+async def test_a_hundred_random_fault_scripts_on_sockets_lose_no_request_and_keep_every_deadline(
+    graph, faulty, healthy
+):
+    rng, names = np.random.default_rng(0), sorted(FAULTS)
+    for batch in range(10):
+        for server in (faulty, healthy):
+            server.script.clear()
+            server.script.extend(FAULTS[name] for name in rng.choice(names, 20))
+        kept = []
+        one = graph(feedback=kept.append, strategy=("fallback(cascade)", "fallback(cost_based)")[batch % 2])
+        start = time.perf_counter()
+        ask = {**ASK, "deadline_s": 4.0, "max_usd": 0.01}
+        states = await asyncio.gather(*(one.ainvoke(ask) for _ in range(10)))
+        assert time.perf_counter() - start < 10.0
+        assert sorted(record.trace_id for record in kept) == sorted(state["trace_id"] for state in states)
+        for state in states:
+            assert (state["model"] is None) == (state["error"] is not None)
+            assert state["latency_s"] <= 4.5 and state["usd"] <= 0.01
+            assert KEY not in str(state) and "\n" not in (state["error"] or "")
