@@ -11,6 +11,7 @@ from router_training.calibration import (
     identity,
     reliability,
 )
+from router_training.learning.estimation import sigmoid
 
 RNG = np.random.default_rng(0)
 TRUE_P = RNG.uniform(0.05, 0.95, (4000, 2))
@@ -23,9 +24,28 @@ def test_calibration_mends_forecasts_that_are_too_sure():
     assert expected_calibration_error(mended, HITS) < 0.03 < 0.08 < expected_calibration_error(OVERSURE, HITS)
 
 
-def test_calibration_keeps_the_order_of_forecasts():
-    mended = fit_calibration(OVERSURE, HITS).apply(OVERSURE)
+def test_calibration_of_one_model_keeps_the_order_of_its_forecasts():
+    mended = fit_calibration(OVERSURE[:, :1], HITS[:, :1]).apply(OVERSURE[:, :1])
     assert np.array_equal(np.argsort(mended[:, 0]), np.argsort(OVERSURE[:, 0]))
+
+
+def test_the_mean_forecast_becomes_the_mean_quality():
+    mended = fit_calibration(OVERSURE, HITS).apply(OVERSURE)
+    assert np.allclose(mended.mean(axis=0), HITS.mean(axis=0), rtol=1e-9)
+
+
+def test_difficulty_that_is_known_and_differences_that_are_noise_are_scaled_apart():
+    hard = RNG.normal(0, 1.5, (4000, 1))
+    noise = RNG.normal(0, 1, (4000, 3))
+    p, hits = sigmoid(hard + noise), (RNG.random((4000, 3)) < sigmoid(hard)).astype(float)
+    found = fit_calibration(p, hits)
+    assert np.all(found.own < 0.1) and np.all(found.common > 0.5)
+
+
+def test_the_order_of_models_changes_nothing():
+    there = fit_calibration(OVERSURE, HITS).apply(OVERSURE)
+    back = fit_calibration(OVERSURE[:, ::-1], HITS[:, ::-1]).apply(OVERSURE[:, ::-1])
+    assert np.allclose(there, back[:, ::-1], rtol=1e-4)
 
 
 def test_forecasts_that_rank_backwards_become_the_mean():
@@ -36,14 +56,14 @@ def test_forecasts_that_rank_backwards_become_the_mean():
 def test_outcomes_all_alike_or_all_missing_change_nothing():
     for quality in (np.ones((50, 2)), np.zeros((50, 2)), np.full((50, 2), np.nan)):
         found = fit_calibration(TRUE_P[:50], quality)
-        assert found.slope.tolist() == [1, 1] and found.shift.tolist() == [0, 0]
+        assert np.array_equal(found.apply(TRUE_P), identity(2).apply(TRUE_P))
 
 
 def test_missing_outcomes_are_left_out():
     holes = HITS.copy()
     holes[::2] = np.nan
     whole, part = fit_calibration(OVERSURE, holes), fit_calibration(OVERSURE[1::2], HITS[1::2])
-    assert np.allclose(whole.slope, part.slope, rtol=1e-7)
+    assert np.allclose(whole.apply(TRUE_P), part.apply(TRUE_P), rtol=1e-6)
 
 
 def test_a_fold_is_calibrated_without_its_own_outcomes():

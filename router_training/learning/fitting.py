@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from router_training import success_models
 from router_training.calibration import (
     cross_calibrated,
     expected_calibration_error,
@@ -68,7 +67,7 @@ def fit_learned(
     inputs = scale.inputs(vectors, features)
     folds = group_folds(table.groups)
     tokens_out_of_fold = _tokens_out_of_fold(table, models, inputs, folds)
-    trial = _trial(table, models, inputs, catalogue, folds, tokens_out_of_fold)
+    trial = _trial(table, models, inputs, catalogue, folds, tokens_out_of_fold, seed)
     selection = select(trial, candidates, _advance(progress))
     winner = selection.winner
     tokens = fit_tokens(table, models, inputs)
@@ -77,7 +76,7 @@ def fit_learned(
     learned = Learned(
         models=models,
         success_name=winner.name,
-        success=success_models.load(winner.name, **winner.options).fit(inputs, trial.quality),
+        success=winner.estimator(seed).fit(inputs, trial.quality),
         calibration=identity(len(models))
         if winner.name == CONSTANT
         else fit_calibration(selection.p_out_of_fold, trial.quality),
@@ -138,12 +137,13 @@ def _trial(
     catalogue: Catalogue,
     folds: NDArray[np.int64],
     tokens: FloatArray,
+    seed: int,
 ) -> Trial:
     forecast = priced(tokens[0], tokens[1], models, catalogue)
     columns = [table.models.index(name) for name in models]
     usd = usd_per_call(table, catalogue)[:, columns]
     usd = np.where(np.isnan(usd), forecast, usd)
-    return Trial(models, inputs, table.quality[:, columns], usd, forecast, folds)
+    return Trial(models, inputs, table.quality[:, columns], usd, forecast, folds, table.groups, seed)
 
 
 def _tokens_out_of_fold(

@@ -1,4 +1,8 @@
-"""Which success model to trust: cross-validated by group, and the constant stays unless it is clearly beaten."""
+"""Which success model to trust: cross-validated by group, and the constant stays unless it is clearly beaten.
+
+The test is a paired bootstrap over groups of near-duplicate tasks, at a level that is divided by the number of candidates
+(Dunn, "Multiple comparisons among means", 1961): the best of many looks better than it is.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +15,15 @@ from numpy.typing import NDArray
 
 from router_training import success_models
 from router_training.calibration import cross_calibrated, expected_calibration_error
-from router_training.contract import FloatArray, Forecasts, Vectors
+from router_training.contract import FloatArray, Forecasts, SuccessModel, Vectors
 from router_training.judging.curves import TOLERANCE, chosen, hull_lift
 from router_training.learning.decision import decide
 
 CONSTANT = "constant"
 DIALS = np.unique(np.concatenate([np.linspace(0.0, 1.0, 21), 1.0 / (1.0 + np.logspace(-3.0, 1.0, 31))]))
 FOLDS = 5
+RESAMPLES = 300
+LEVEL = 0.05  # chance that shuffled labels unseat the constant, over all candidates together
 
 
 @dataclass(frozen=True)
@@ -33,13 +39,22 @@ class Candidate:
         inside = ", ".join(f"{key}={value:g}" for key, value in self.options.items())
         return f"{self.name}({inside})"
 
+    def estimator(self, seed: int = 0) -> SuccessModel:
+        """Build the unfitted estimator; `seed` is of what it draws by chance, if it draws anything."""
+        estimator = success_models.load(self.name, **self.options)
+        if hasattr(estimator, "seed"):
+            estimator.seed = seed
+        return estimator
+
 
 CANDIDATES = (
     Candidate(CONSTANT),
-    *(Candidate("logistic", {"C": C}) for C in (0.03, 0.1, 0.3, 1.0)),
+    *(Candidate("logistic", {"C": C}) for C in (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)),
+    Candidate("joint", {"C": 0.1, "own": 0.05}),
     Candidate("knn", {"k": 100}),
-    Candidate("cluster", {"k": 48}),
-    Candidate("blend", {"C": 0.2, "cells": 48, "k": 100}),
+    Candidate("cluster", {"k": 96}),
+    Candidate("boosting"),
+    Candidate("blend"),
 )
 
 
@@ -48,7 +63,7 @@ class Trial:
     """What all candidates are judged on: n tasks, m models, held out fold by fold.
 
     `usd` (n, m) is what answers cost, `usd_forecast` (n, m) what the token model expected of tasks it had not seen;
-    `folds` (n,) numbers the fold that holds each task out.
+    `folds` (n,) numbers the fold that holds each task out, `groups` (n,) the near-duplicates that are resampled together.
     """
 
     models: tuple[str, ...]
@@ -57,6 +72,8 @@ class Trial:
     usd: FloatArray
     usd_forecast: FloatArray
     folds: NDArray[np.int64]
+    groups: NDArray[np.int64]
+    seed: int = 0
 
     def parts(self) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
         """Yield (train, held out) masks, fold by fold."""
@@ -66,10 +83,10 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Cross-validated figures of one candidate; lifts are of quality per task, `lifts` one per fold.
+    """Cross-validated figures of one candidate; lifts are of quality per task, over all tasks held out in turn.
 
-    `gain` is the mean lift over the constant's and `gain_se` its standard error over folds; `brier` is the mean
-    squared distance of calibrated forecast and outcome; `auc` is the mean over models and folds, NaN where undefined.
+    `gain` is the lift over the constant's and `gain_se` the bootstrap's standard error of it; `brier` is the mean squared
+    distance of calibrated forecast and outcome; `auc` is the mean over models and folds, NaN where undefined.
     """
 
     candidate: str
@@ -79,7 +96,6 @@ class Score:
     brier: float
     ece: float
     auc: float
-    lifts: tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +108,7 @@ class Selection:
 
     def report(self) -> list[dict[str, Any]]:
         """Return the figures as plain rows, in the order in which candidates were given."""
-        return [{**asdict(score), "lifts": list(score.lifts)} for score in self.scores]
+        return [asdict(score) for score in self.scores]
 
 
 def group_folds(groups: NDArray[np.int64], n_folds: int = FOLDS) -> NDArray[np.int64]:
@@ -109,37 +125,45 @@ def group_folds(groups: NDArray[np.int64], n_folds: int = FOLDS) -> NDArray[np.i
 def select(
     trial: Trial, candidates: Sequence[Candidate], advance: Callable[[int, int], None] | None = None
 ) -> Selection:
-    """Return the candidate with the highest mean out-of-fold hull lift.
+    """Return the candidate with the highest out-of-fold hull lift.
 
-    The constant is always a candidate, and it wins unless the best is ahead of it by more than one standard error of
-    their difference over folds.
+    The constant is always a candidate, and it wins unless the best is clearly ahead of it. Of candidates that differ in
+    options alone, given in order, the rest are passed over once two in a row did worse than the one before.
     """
     contenders = [Candidate(CONSTANT), *(c for c in candidates if c.name != CONSTANT)]
+    counts = _resampled_counts(trial)
+    tried: list[Candidate] = []
     forecasts: list[FloatArray] = []
     scores: list[Score] = []
+    lifts: list[FloatArray] = []
     for i, candidate in enumerate(contenders):
-        forecasts.append(_out_of_fold(trial, candidate))
-        calibrated = honest_calibration(candidate, forecasts[-1], trial)
-        lifts = np.array([_lift(trial, calibrated, held) for _, held in trial.parts()])
-        constant = np.array(scores[0].lifts) if scores else lifts
-        scores.append(_score(trial, candidate, calibrated, lifts, constant))
+        family = [score.lift for one, score in zip(tried, scores, strict=True) if one.name == candidate.name]
+        if not (len(family) > 2 and family[-3] > family[-2] > family[-1]):
+            tried.append(candidate)
+            forecasts.append(_out_of_fold(trial, candidate))
+            calibrated = honest_calibration(candidate, forecasts[-1], trial)
+            lifts.append(_lifts(trial, calibrated, counts))
+            scores.append(_score(trial, candidate, calibrated, lifts[-1] - lifts[0], float(lifts[-1][0])))
         if advance is not None:
             advance(i + 1, len(contenders))
     best = int(np.argmax([score.lift for score in scores]))
-    if not is_clearly_ahead(scores[best]):
+    if not is_clearly_ahead(scores[best], len(scores) - 1):
         best = 0
-    return Selection(contenders[best], forecasts[best], tuple(scores))
+    return Selection(tried[best], forecasts[best], tuple(scores))
 
 
-def is_clearly_ahead(score: Score) -> bool:
-    """Tell whether the gain over the constant is more than its standard error, and more than rounding."""
-    return score.gain > score.gain_se + TOLERANCE
+def is_clearly_ahead(score: Score, n_tried: int = 1) -> bool:
+    """Tell whether the gain over the constant is more than rounding, and significant among `n_tried` candidates."""
+    from scipy.special import ndtri  # spares serving its import
+
+    z = float(ndtri(1.0 - LEVEL / max(n_tried, 1)))
+    return score.gain > z * score.gain_se + TOLERANCE
 
 
 def _out_of_fold(trial: Trial, candidate: Candidate) -> FloatArray:
     p = np.empty_like(trial.quality)
     for train, held in trial.parts():
-        model = success_models.load(candidate.name, **candidate.options)
+        model = candidate.estimator(trial.seed)
         p[held] = model.fit(trial.inputs[train], trial.quality[train]).predict(trial.inputs[held])
     return p
 
@@ -149,38 +173,54 @@ def honest_calibration(candidate: Candidate, p: FloatArray, trial: Trial) -> Flo
     return p if candidate.name == CONSTANT else cross_calibrated(p, trial.quality, trial.folds)
 
 
-def _lift(trial: Trial, p: FloatArray, held: NDArray[np.bool_]) -> float:
-    """Return the hull lift on held-out tasks; a task counts at a dial only where the chosen model was asked."""
-    seen = np.isfinite(trial.quality[held]) & np.isfinite(trial.usd[held])
-    quality = np.where(seen, trial.quality[held], 0.0)
-    usd = np.where(seen, trial.usd[held], 0.0)
+def _resampled_counts(trial: Trial) -> FloatArray:
+    """Return how often each task counts, shape (1 + RESAMPLES, n): once each, then as drawn with its whole group."""
+    _, group = np.unique(trial.groups, return_inverse=True)
+    n_groups = int(group.max()) + 1
+    rng = np.random.default_rng(trial.seed)
+    drawn = rng.multinomial(n_groups, np.full(n_groups, 1.0 / n_groups), size=RESAMPLES)
+    return np.vstack([np.ones(len(group)), drawn[:, group]])
+
+
+def _lifts(trial: Trial, p: FloatArray, counts: FloatArray) -> FloatArray:
+    """Return the hull lift with each row of counts; a task counts at a dial only where the chosen model was asked."""
+    seen = np.isfinite(trial.quality) & np.isfinite(trial.usd)
     known = seen.any(axis=0)
-    forecasts = Forecasts(
-        trial.models, p[held], trial.usd_forecast[held], trial.usd_forecast[held], np.zeros(held.sum())
-    )
+    columns = [np.where(seen, matrix, 0.0) for matrix in (seen.astype(np.float64), trial.usd, trial.quality)]
+    forecasts = Forecasts(trial.models, p, trial.usd_forecast, trial.usd_forecast, np.zeros(len(p)))
     scale = float(trial.usd_forecast.mean(axis=0).max()) or 1.0
     choices = np.stack([decide(forecasts, float(dial), scale) for dial in DIALS])
-    counts = chosen(seen.astype(np.float64), choices).sum(axis=1)
-    usable = counts > 0
-    means = [chosen(matrix, choices).sum(axis=1)[usable] / counts[usable] for matrix in (usd, quality)]
-    constants = [matrix.sum(axis=0)[known] / seen.sum(axis=0)[known] for matrix in (usd, quality)]
-    return hull_lift(*means, *constants) if known.any() else 0.0
+    routed = [counts @ chosen(matrix, choices).T for matrix in columns]
+    alone = [counts @ matrix[:, known] for matrix in columns]
+    return np.array([_lift(*sums) for sums in zip(*routed, *alone, strict=True)])
 
 
-def _score(
-    trial: Trial, candidate: Candidate, p: FloatArray, lifts: FloatArray, constant: FloatArray
-) -> Score:
-    gains = lifts - constant
+def _lift(
+    n: FloatArray,
+    usd: FloatArray,
+    quality: FloatArray,
+    n_alone: FloatArray,
+    usd_alone: FloatArray,
+    q_alone: FloatArray,
+) -> float:
+    """Return the hull lift given sums over tasks: of the router per dial, and of each model alone."""
+    usable, asked = n > 0.0, n_alone > 0.0
+    if not (usable.any() and asked.any()):
+        return 0.0
+    routed = (usd[usable] / n[usable], quality[usable] / n[usable])
+    return hull_lift(*routed, usd_alone[asked] / n_alone[asked], q_alone[asked] / n_alone[asked])
+
+
+def _score(trial: Trial, candidate: Candidate, p: FloatArray, gains: FloatArray, lift: float) -> Score:
     seen = np.isfinite(trial.quality)
     return Score(
         candidate=candidate.label,
-        lift=float(lifts.mean()),
-        gain=float(gains.mean()),
-        gain_se=float(gains.std(ddof=1) / np.sqrt(len(gains))),
+        lift=lift,
+        gain=float(gains[0]),
+        gain_se=float(gains[1:].std(ddof=1)),
         brier=float(np.mean((p[seen] - trial.quality[seen]) ** 2)),
         ece=_mean(per_model(p, trial.quality, expected_calibration_error)),
         auc=_mean([auc for _, held in trial.parts() for auc in _aucs(p[held], trial.quality[held])]),
-        lifts=tuple(lifts.tolist()),
     )
 
 
