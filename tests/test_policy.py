@@ -180,8 +180,8 @@ def test_a_model_that_is_always_right_and_one_that_never_is(two_kinds, train):
     assert p[0] > 0.9 and p[1] < 0.1 and policy.choose([SUM], dial=0.9) == ["large"]
 
 
-def test_a_sparse_grid_without_latencies_and_tokens_is_enough(two_kinds, train):
-    frame = two_kinds.frame.sample(frac=0.6, random_state=0).copy()
+def test_a_sparse_grid_without_latencies_and_tokens_is_enough(more_of_two_kinds, train):
+    frame = more_of_two_kinds.frame.sample(frac=0.6, random_state=0).copy()
     frame[["latency_s", "prompt_tokens", "completion_tokens"]] = np.nan
     known = train(OutcomeTable.from_frame(frame)).forecast([SUM, POEM])
     assert known.p_success[0, 1] > known.p_success[1, 1] and np.isnan(known.latency_s).all()
