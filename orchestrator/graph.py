@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -15,6 +15,7 @@ from orchestrator import strategies, verifiers
 from orchestrator.assembly import above, by_name, digests, make_router, name_of, priced, usable_cards
 from orchestrator.health import Health
 from orchestrator.models import chat_models
+from orchestrator.nodes import rounds
 from orchestrator.nodes.approval import ApprovalNode
 from orchestrator.nodes.check import CheckNode
 from orchestrator.nodes.edges import MoveEdge
@@ -34,7 +35,7 @@ from orchestrator.nodes.state import (
     Request,
     State,
 )
-from orchestrator.nodes.step import Step
+from orchestrator.nodes.step import Leading, Step
 from orchestrator.nodes.tools import MOST_ROUNDS, ModelEdge, ToolEdge, ToolNode
 from orchestrator.nodes.verifier import VerifierNode
 from router_training.contract import (
@@ -101,18 +102,20 @@ def build_graph(
     nodes[FALLBACK] = FallbackNode(router, finish)
     if tools:
         nodes[TOOLS] = ToolNode(tool_of, cards, above("tool_timeout_s", tool_timeout_s))
+    dear = math.inf
     if approve_above_usd is not None:
+        dear = above("approve_above_usd", approve_above_usd)
         nodes[APPROVAL] = ApprovalNode(router, finish)
 
     graph = StateGraph(State, input_schema=Request, output_schema=Answer)
-    for name, node in nodes.items():
-        # tools make one of several models answer later than the others: the verifier waits for all
-        graph.add_node(name, node, defer=name == VERIFIER and bool(tools))
     graph.add_edge(START, ROUTER)
-    dear = math.inf if approve_above_usd is None else above("approve_above_usd", approve_above_usd)
-    for name, edge, targets in edges(names, nodes, dear):
-        graph.add_conditional_edges(name, edge, targets)
-    for name in callers if not tools else (CHECK,):
+    callers_of_tools = [names[model] for model, card in cards.items() if rounds.TOOL in card.capabilities]
+    for name, edge, targets in edges(names, callers_of_tools, nodes, dear):
+        # tools make one of several models answer later than the others: the verifier waits for all
+        waits = name == VERIFIER and bool(tools)
+        graph.add_node(name, Leading(nodes.pop(name), edge), destinations=tuple(targets), defer=waits)
+    for name, node in nodes.items():
+        graph.add_node(name, node)
         graph.add_edge(name, VERIFIER)
     # the router; twice approval, fallback, model, its tools, verifier for each model; fallback; a spare
     longest = (8 + 4 * MOST_ROUNDS) * len(cards) + 3
@@ -120,20 +123,23 @@ def build_graph(
 
 
 def edges(
-    names: Mapping[str, str], nodes: Iterable[str], dear: float
-) -> Iterator[tuple[str, Step, list[str]]]:
+    names: Mapping[str, str], callers_of_tools: Sequence[str], nodes: Collection[str], dear: float
+) -> list[tuple[str, Step, list[str]]]:
     """Return the conditional edges: where each begins, what decides, and where it may lead."""
     models = list(names.values())
     asks = [*models, RACE, CHECK, *([APPROVAL] if APPROVAL in nodes else ())]
     onwards = MoveEdge(names, FALLBACK, dear)
-    yield ROUTER, onwards, [name for name in (*asks, FALLBACK) if name != CHECK]
-    yield VERIFIER, onwards, [*asks, FALLBACK, END]
-    yield FALLBACK, MoveEdge(names, END, dear), [name for name in (*asks, END) if name not in (RACE, CHECK)]
+    rows: list[tuple[str, Step, list[str]]] = [
+        (ROUTER, onwards, [name for name in (*asks, FALLBACK) if name != CHECK]),
+        (VERIFIER, onwards, [*asks, FALLBACK, END]),
+        (FALLBACK, MoveEdge(names, END, dear), [name for name in (*asks, END) if name not in (RACE, CHECK)]),
+    ]
     if APPROVAL in nodes:
-        yield APPROVAL, onwards, [*asks, FALLBACK, END]
+        rows.append((APPROVAL, onwards, [*asks, FALLBACK, END]))
     if TOOLS in nodes:
-        yield from ((name, ModelEdge(names, name), [TOOLS, VERIFIER]) for name in (*models, RACE))
-        yield TOOLS, ToolEdge(names), [*models, VERIFIER]
+        rows += [(name, ModelEdge(names, name), [TOOLS, VERIFIER]) for name in (*callers_of_tools, RACE)]
+        rows.append((TOOLS, ToolEdge(names), [*callers_of_tools, VERIFIER]))
+    return rows
 
 
 def node_names(models: Iterable[str]) -> dict[str, str]:

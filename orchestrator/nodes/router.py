@@ -79,6 +79,8 @@ class RouterNode(Step):
     def kept(self, state: Mapping[str, Any], situation: Situation, move: Move) -> Move:
         """Return the move, with the model that wrote the last answer unless the new one is worth `sticky` more."""
         model = None if self.sticky is None else conversation.last_model(messages_of(state))
+        if model is None:
+            return move
         worth = {forecast.model: situation.utility(forecast) for forecast in situation.open()}
         if model not in worth or not isinstance(move, Ask) or len(move.models) > 1 or model == move.models[0]:
             return move
