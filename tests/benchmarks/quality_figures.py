@@ -22,14 +22,22 @@ from router_training.judging.curves import (
     hull_lift,
     router_hull,
 )
+from router_training.learning.choosing import choose_at
+from router_training.learning.operating import best_within
 from router_training.outcomes import OutcomeTable
 from router_training.policy import Policy, fit_policy
 from router_training.training import fit_twin, shuffle_labels
 from tests.benchmarks.baselines import CHOOSERS, FORECASTERS, Case, swept
 
-POLICY, TWIN, WINNER_TWIN = "policy.choose", "labels shuffled, same recipe", "labels shuffled, winner kept"
+POLICY, TWIN, WINNER_TWIN = (
+    "policy.choose(dial=...)",
+    "labels shuffled, same recipe",
+    "labels shuffled, winner kept",
+)
+BUDGET = "policy.choose(max_usd=...)"
 MIX, ORACLE = "cost-matched mix of constants", "oracle"
 DIALS = default_dials()
+N_BUDGETS = 41
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +93,7 @@ def judge_split(
     grid, kept = complete_grid(test, usd_per_call(test, policy.catalogue), policy.models)
     case = Case(train, test, vectors[parts[0]], vectors[parts[1]], forecasts.usd, seed)
     methods = {POLICY: _of_policy(policy, forecasts, grid, kept)}
+    methods[BUDGET] = _of_choices(grid, _within_budgets(policy, forecasts)[:, kept])
     twin = fit_twin(policy, train, seed=seed)
     methods[TWIN] = _of_policy(twin, twin.forecast_vectors(test.prompts, case.test_vectors), grid, kept)
     methods[WINNER_TWIN] = _of_forecast(grid, kept, _winner_twin(policy, case), case)
@@ -111,6 +120,16 @@ def _winner_twin(policy: Policy, case: Case) -> np.ndarray:
         for vectors, part in ((case.train_vectors, case.train), (case.test_vectors, case.test))
     )
     return np.asarray(clone(learned.success).fit(train, shuffled.quality[:, columns]).predict(test))
+
+
+def _within_budgets(policy: Policy, forecasts: Forecasts) -> np.ndarray:
+    """Return the choices under N_BUDGETS budgets from the cheapest to the dearest way to serve."""
+    usd = [point.usd for point in policy.operating_points]
+    able = np.ones(forecasts.p_success.shape, dtype=bool)
+    points = [
+        best_within(policy.operating_points, budget) for budget in np.linspace(min(usd), max(usd), N_BUDGETS)
+    ]
+    return np.stack([choose_at(point, forecasts, policy.usd_scale, able) for point in points])
 
 
 def _of_policy(policy: Policy, forecasts: Forecasts, grid: Grid, kept: np.ndarray) -> Figures:
