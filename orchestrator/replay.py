@@ -167,7 +167,9 @@ def replay(
         quality = 0.0
         if accepted is not None:
             quality = float(recordings.quality[i, policy.models.index(accepted.model)])
-        rows[i] = situation.spent_usd(), quality, situation.elapsed_s, len(situation.attempts)
+        made = situation.attempts
+        usd = sum(one.usd + sum(evidence.usd for evidence in one.evidence) for one in made)
+        rows[i] = usd, quality, situation.elapsed_s, len(made)
         if progress is not None:
             progress(strategy, i + 1, len(recordings))
     return Replayed(strategy, *rows.T)

@@ -21,6 +21,7 @@ STRATEGIES = (
     "fallback(cascade)",
     "self_verification(by_answering=True)",
     "task_based",
+    "latency_aware",
     "latency_aware(deadline_s=1.0)",
 )
 
