@@ -1,6 +1,7 @@
 """Strategies on recorded answers, without a graph: the same moves, attempts, evidence and sums as the graph makes.
 
-What the router and the verifiers themselves take is not in the seconds: they are those of the recorded calls.
+What the router and the verifiers themselves take is not in the seconds: they are those of the recorded calls. Nor does a
+replay learn latencies from the calls before: every task is the first one.
 """
 
 from __future__ import annotations
