@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -73,7 +73,25 @@ def make_router(
 
     routes = TypeRoutes(cards, getattr(policy, "best_of_type", None))
     scale = getattr(policy, "usd_scale", None)
-    return RouterNode(forecast, decide, dial, cards, routes, scale, sticky, health)
+    return RouterNode(forecast, decide, dial, cards, routes, scale, sticky, health, operating_dial(policy))
+
+
+def operating_dial(policy: Forecaster) -> Callable[[float], float | None] | None:
+    """Return what finds the dial for a share of the best model's quality, if the policy can tell."""
+    point = getattr(policy, "operating_point", None)
+    if point is None:
+        return None
+
+    def dial_for(share: float) -> float | None:
+        try:
+            found: float | None = point(min_quality=share).dial
+        except (
+            UsageError
+        ):  # out of reach, or no task was kept aside: models are then judged one prompt at a time
+            return None
+        return found
+
+    return dial_for
 
 
 def name_of(strategy: str | Mapping[str, Any] | strategies.Strategy) -> str:

@@ -17,6 +17,7 @@ from orchestrator.graph import RESERVED, build_graph, node_names
 from orchestrator.models import Reply, ScriptedModel, recorded_models
 from orchestrator.strategies import available
 from router_training.contract import Evidence, Forecasts, ModelCard, Outcome, RequestRecord, UsageError
+from router_training.learning.operating import OperatingPoint
 from router_training.outcomes import OutcomeTable
 
 CARDS = {
@@ -452,3 +453,17 @@ def test_a_prompt_too_long_for_a_model_never_reaches_it():
     assert long["model"] == "large" and "takes 300 tokens" in long["decision"]["barred"]["middle"]
     turns = [HumanMessage("word " * 500), AIMessage("ok"), HumanMessage("And now?")]
     assert one.invoke({"messages": turns})["model"] == "large", "the whole conversation has to fit"
+
+
+def test_min_quality_is_the_dial_that_reaches_it_where_the_policy_knows_one():
+    class Measured(Expect):
+        def operating_point(self, *, min_quality):
+            if min_quality > 0.9:
+                raise UsageError("out of reach")
+            return OperatingPoint(dial=0.0)
+
+    wanted = {**CLASSIC, "min_quality": 0.9}
+    known = graph(policy=Measured()).invoke(wanted)
+    assert (known["decision"]["dial"], known["model"], known["note"]) == (0.0, "small", None)
+    assert graph(policy=Measured()).invoke({**wanted, "dial": 1.0})["model"] == "large"
+    assert graph(policy=Measured()).invoke({**wanted, "min_quality": 0.99})["model"] == "large"

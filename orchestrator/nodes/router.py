@@ -17,7 +17,7 @@ from orchestrator import plain
 from orchestrator.barring import limits_of, too_short, unfit
 from orchestrator.bounds import call_bounds
 from orchestrator.health import Health
-from orchestrator.moves import Accept, Ask, Check, GiveUp, Move, Situation, within_limits
+from orchestrator.moves import Accept, Ask, Check, GiveUp, Limits, Move, Situation, within_limits
 from orchestrator.nodes import conversation
 from orchestrator.nodes.state import ROUTER, messages_of, requirements_of, task_of
 from orchestrator.nodes.step import Step
@@ -27,7 +27,10 @@ from router_training.contract import Catalogue, Decision, Forecast, Task
 
 @dataclass(eq=False)
 class RouterNode(Step):
-    """Asks the policy what to expect, and the strategy what to do; every request starts here, afresh."""
+    """Asks the policy what to expect, and the strategy what to do; every request starts here, afresh.
+
+    `operating` returns the dial that reaches a share of the best model's quality, None where no dial is known to.
+    """
 
     forecast: Callable[[Task], tuple[Forecast, ...]]
     strategy: Strategy
@@ -37,6 +40,7 @@ class RouterNode(Step):
     usd_scale: float | None = None
     sticky: float | None = None
     health: Health = field(default_factory=Health)
+    operating: Callable[[float], float | None] | None = None
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
         start = time.perf_counter()
@@ -96,9 +100,21 @@ class RouterNode(Step):
         situation = self.situation(state, forecasts)
         return within_limits(self.strategy(situation), situation), situation
 
+    def aimed(self, limits: Limits, state: Mapping[str, Any]) -> tuple[Limits, float]:
+        """Return the limits, and the share of the best forecast below which models are asked last.
+
+        Where the policy knows the dial that keeps min_quality on average over all models, that dial stands in for the
+        share, unless the request sets a dial of its own or leaves models out.
+        """
+        share, is_free = limits.min_quality or 0.0, limits.allow is None and not limits.deny
+        dial = None
+        if self.operating is not None and share > 0.0 and is_free and state.get("dial") is None:
+            dial = self.operating(share)
+        return (limits, share) if dial is None else (replace(limits, dial=dial), 0.0)
+
     def situation(self, state: Mapping[str, Any], forecasts: tuple[Forecast, ...]) -> Situation:
         """Return the state as strategies see it."""
-        limits = limits_of(state, self.dial)
+        limits, share = self.aimed(limits_of(state, self.dial), state)
         attempts = tuple(plain.attempt(kept) for kept in state.get("attempts", ()))
         never = {
             **unfit(self.cards, limits, requirements_of(state, self.cards)),
@@ -114,7 +130,7 @@ class RouterNode(Step):
             elapsed_s=state["latency_s"],
             usd_scale=self.usd_scale,
             barred={**self.health.refusals(self.cards), **too_short(self.cards, attempts), **never},
-            p_floor=(limits.min_quality or 0.0) * likeliest,
+            p_floor=share * likeliest,
             cards=self.cards,
             pointed_to=self.routes(task.task_type, limits.dial),
         )
