@@ -160,7 +160,7 @@ def make_promise(policy: Policy, calibration: OutcomeTable, claim: Claim, seed: 
         )
     columns = [calibration.models.index(name) for name in policy.models]
     quality = calibration.quality[:, columns]
-    dials = _safe_to_cheap(policy)
+    dials = safe_to_cheap(policy)
     forecasts = policy.forecast(calibration.prompts)
     choices = np.stack([policy.decide(forecasts, dial) for dial in dials])
     alpha = 1.0 - claim.confidence
@@ -184,7 +184,8 @@ def make_promise(policy: Policy, calibration: OutcomeTable, claim: Claim, seed: 
     )
 
 
-def _safe_to_cheap(policy: Policy) -> list[float]:
+def safe_to_cheap(policy: Policy) -> list[float]:
+    """Return the dials to test: from that of the best held-out quality, ties to the higher, down to the cheapest."""
     points = [point for point in policy.operating_points if point.dial is not None]
     safest = max(points, key=lambda point: (point.quality, point.dial))
     dials = sorted((point.dial for point in points if point.dial is not None), reverse=True)

@@ -41,3 +41,16 @@ def test_no_vectors_have_no_novelty():
 
 def test_a_measure_survives_its_arrays():
     assert np.array_equal(Novelty.from_arrays(NOVELTY.to_arrays()).score(SEEN), NOVELTY.score(SEEN))
+
+
+def test_what_is_like_training_is_trusted_and_trust_falls_with_distance_to_nothing():
+    distance = np.sort(np.concatenate([NOVELTY.distances.astype(float), np.linspace(0, 2, 200)]))
+    trust = NOVELTY.trust(distance)
+    assert (np.diff(trust) <= 0).all() and trust[-1] < 0.01
+    assert (NOVELTY.trust(np.quantile(NOVELTY.distances, [0.0, 0.5, 0.94])) == 1.0).all()
+    assert NOVELTY.trust(NOVELTY.distances.astype(float)).mean() > 0.95
+
+
+def test_prompts_of_one_template_do_not_make_every_other_prompt_strange():
+    close = Novelty(SEEN, np.full(500, 0.01, dtype=np.float32))
+    assert close.trust(np.array([0.05]))[0] > 0.9

@@ -53,19 +53,25 @@ class Learned:
         return p
 
     def forecast(self, prompts: Sequence[str], vectors: Vectors, catalogue: Catalogue) -> Forecasts:
-        """Return forecasts for n prompts with vectors (n, d), at the catalogue's prices."""
+        """Return forecasts for n prompts with vectors (n, d), at the catalogue's prices.
+
+        As far as a prompt lies beyond training, its p_success is each model's mean, so that it is sent where a constant
+        would send it.
+        """
         inputs = self.scale.inputs(vectors, surface_features(prompts))
         read, written, latency_s = self.tokens.forecast(inputs, character_counts(prompts))
         written_high, latency_high_s = self.tokens.high(written, latency_s)
         longest = np.array([catalogue[name].max_tokens or np.inf for name in self.models])
         usd = self.tokens.usd(read, written, self.models, catalogue)
         usd_high = self.tokens.usd(read, np.minimum(written_high, longest), self.models, catalogue)
+        distance = self.novelty.distance(vectors)
+        trust = self.novelty.trust(distance)[:, None]
         return Forecasts(
             models=self.models,
-            p_success=self.p_success(inputs),
+            p_success=trust * self.p_success(inputs) + (1.0 - trust) * self.mean_success,
             usd=usd,
             latency_s=latency_s,
-            novelty=self.novelty.score(vectors),
+            novelty=self.novelty.rank(distance),
             usd_high=np.maximum(usd, usd_high),
             latency_high_s=latency_high_s,
             task_types=() if self.types is None else self.types.predict(inputs),
