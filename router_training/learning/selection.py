@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from router_training import success_models
 from router_training.calibration import cross_calibrated, expected_calibration_error
 from router_training.contract import FloatArray, Forecasts, SuccessModel, Vectors
-from router_training.judging.curves import TOLERANCE, chosen, hull_lift
+from router_training.judging.curves import TOLERANCE, best_constant, chosen, hull_lift
 from router_training.learning.decision import decide
 
 CONSTANT = "constant"
@@ -203,12 +203,18 @@ def _lift(
     usd_alone: FloatArray,
     q_alone: FloatArray,
 ) -> float:
-    """Return the hull lift given sums over tasks: of the router per dial, and of each model alone."""
+    """Return the hull lift given sums over tasks: of the router per dial, and of each model alone.
+
+    It is averaged over costs up to that of the best constant: beyond it the constants' hull is flat, and a useless model
+    that costs a fortune would drown the rest.
+    """
     usable, asked = n > 0.0, n_alone > 0.0
     if not (usable.any() and asked.any()):
         return 0.0
     routed = (usd[usable] / n[usable], quality[usable] / n[usable])
-    return hull_lift(*routed, usd_alone[asked] / n_alone[asked], q_alone[asked] / n_alone[asked])
+    price, worth = usd_alone[asked] / n_alone[asked], q_alone[asked] / n_alone[asked]
+    within = price <= price[best_constant(price, worth)]
+    return hull_lift(*routed, price[within], worth[within])
 
 
 def _score(trial: Trial, candidate: Candidate, p: FloatArray, gains: FloatArray, lift: float) -> Score:
