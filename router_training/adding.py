@@ -60,7 +60,7 @@ class Addition:
 
 
 def add_model(
-    policy: Policy, name: str, table: OutcomeTable, catalogue: Catalogue, *, seed: int = 0
+    policy: Policy, name: str, table: OutcomeTable, catalogue: Catalogue, *, seed: int = 0, curve: bool = True
 ) -> Addition:
     """Return the policy with the model called `name`, learned from its graded tasks in `table`.
 
@@ -72,6 +72,7 @@ def add_model(
         table: outcomes; only rows of `name` are read.
         catalogue: with the card of `name`.
         seed: of the draws behind `payoffs`.
+        curve: whether to find `payoffs`, which takes most of the time.
 
     Raises:
         UsageError: if the policy knows the model already.
@@ -98,7 +99,9 @@ def add_model(
         quality=wilson(float(quality.mean()), len(quality)),
         forecast=float(added.forecast(forecasts.p_success).mean()),
         others=dict(zip(policy.models, forecasts.p_success.mean(axis=0).tolist(), strict=True)),
-        payoffs=payoffs(grown, grown.forecast_vectors(prompts, vectors), position, quality, seed),
+        payoffs=payoffs(grown, grown.forecast_vectors(prompts, vectors), position, quality, seed)
+        if curve
+        else (),
     )
 
 

@@ -133,3 +133,17 @@ def test_the_area_under_roc_is_the_chance_of_the_right_order(p, area):
 
 def test_the_area_is_unknown_where_all_outcomes_are_alike():
     assert np.isnan(area_under_roc(np.array([0.1, 0.9]), np.ones(2)))
+
+
+def test_the_cheapest_viable_model_is_asked_for_in_the_order_of_prices():
+    found = select(replace(trial(LEARNABLE), usd_forecast=USD[:, ::-1]), [Candidate("viable")])
+    assert found.scores[1].candidate == "viable()"
+    dear_first = select(trial(LEARNABLE), [Candidate("viable", {"C": 1.0})])
+    assert dear_first.winner.options == {"C": 1.0, "order": (0, 1)}
+
+
+def test_holes_make_the_measured_gain_no_more_than_a_little_noisier():
+    rng = np.random.default_rng(5)
+    holes = [np.where(rng.random(LEARNABLE.shape) < 0.4, np.nan, LEARNABLE) for _ in range(3)]
+    scores = [select(trial(quality), [LOGISTIC]).scores[1] for quality in holes]
+    assert all(is_clearly_ahead(score) for score in scores)

@@ -20,6 +20,7 @@ from router_training.judging.curves import TOLERANCE, best_constant, chosen, hul
 from router_training.learning.decision import decide
 
 CONSTANT = "constant"
+ORDER = "order"  # the option of estimators that ask which model is cheaper; the trial fills it in
 DIALS = np.unique(np.concatenate([np.linspace(0.0, 1.0, 21), 1.0 / (1.0 + np.logspace(-3.0, 1.0, 31))]))
 FOLDS = 5
 RESAMPLES = 300
@@ -36,7 +37,7 @@ class Candidate:
     @property
     def label(self) -> str:
         """The name with its options, for tables."""
-        inside = ", ".join(f"{key}={value:g}" for key, value in self.options.items())
+        inside = ", ".join(f"{key}={value:g}" for key, value in self.options.items() if key != ORDER)
         return f"{self.name}({inside})"
 
     def estimator(self, seed: int = 0) -> SuccessModel:
@@ -130,7 +131,7 @@ def select(
     The constant is always a candidate, and it wins unless the best is clearly ahead of it. Of candidates that differ in
     options alone, given in order, the rest are passed over once two in a row did worse than the one before.
     """
-    contenders = [Candidate(CONSTANT), *(c for c in candidates if c.name != CONSTANT)]
+    contenders = [Candidate(CONSTANT), *(_ordered(c, trial) for c in candidates if c.name != CONSTANT)]
     counts = _resampled_counts(trial)
     tried: list[Candidate] = []
     forecasts: list[FloatArray] = []
@@ -150,6 +151,15 @@ def select(
     if not is_clearly_ahead(scores[best], len(scores) - 1):
         best = 0
     return Selection(tried[best], forecasts[best], tuple(scores))
+
+
+def _ordered(candidate: Candidate, trial: Trial) -> Candidate:
+    """Return the candidate told the columns from the cheapest model to the dearest, where it has that option."""
+    if ORDER not in success_models.options(candidate.name):
+        return candidate
+    usd = trial.usd_forecast.mean(axis=0)
+    order = tuple(sorted(range(len(usd)), key=lambda j: (usd[j], trial.models[j])))
+    return Candidate(candidate.name, {**candidate.options, ORDER: order})
 
 
 def is_clearly_ahead(score: Score, n_tried: int = 1) -> bool:
@@ -183,38 +193,48 @@ def _resampled_counts(trial: Trial) -> FloatArray:
 
 
 def _lifts(trial: Trial, p: FloatArray, counts: FloatArray) -> FloatArray:
-    """Return the hull lift with each row of counts; a task counts at a dial only where the chosen model was asked."""
+    """Return the hull lift with each row of counts; where the chosen model was not asked, its forecast counts.
+
+    The forecasts' mean error on what was asked is taken off (the difference estimator of `held_out.mean_of_chosen`):
+    to compare dials on the tasks that each happens to know would let holes drown the gain.
+    """
     seen = np.isfinite(trial.quality) & np.isfinite(trial.usd)
-    known = seen.any(axis=0)
-    columns = [np.where(seen, matrix, 0.0) for matrix in (seen.astype(np.float64), trial.usd, trial.quality)]
+    known = np.flatnonzero(seen.any(axis=0))
     forecasts = Forecasts(trial.models, p, trial.usd_forecast, trial.usd_forecast, np.zeros(len(p)))
     scale = float(trial.usd_forecast.mean(axis=0).max()) or 1.0
     choices = np.stack([decide(forecasts, float(dial), scale) for dial in DIALS])
-    routed = [counts @ chosen(matrix, choices).T for matrix in columns]
-    alone = [counts @ matrix[:, known] for matrix in columns]
-    return np.array([_lift(*sums) for sums in zip(*routed, *alone, strict=True)])
+    alone = np.repeat(known[:, None], len(p), axis=1)
+    pairs = ((trial.usd_forecast, trial.usd), (p, trial.quality))
+    columns = [_means(*pair, seen, choice, counts) for choice in (choices, alone) for pair in pairs]
+    return np.array([_lift(*means) for means in zip(*columns, strict=True)])
 
 
-def _lift(
-    n: FloatArray,
-    usd: FloatArray,
-    quality: FloatArray,
-    n_alone: FloatArray,
-    usd_alone: FloatArray,
-    q_alone: FloatArray,
-) -> float:
-    """Return the hull lift given sums over tasks: of the router per dial, and of each model alone.
+def _means(
+    forecast: FloatArray,
+    actual: FloatArray,
+    seen: NDArray[np.bool_],
+    choices: NDArray[np.int64],
+    counts: FloatArray,
+) -> FloatArray:
+    """Return the mean of what was chosen, shape (r, k), for counts (r, n) and choices (k, n); NaN with nothing seen."""
+    asked = counts @ chosen(seen.astype(np.float64), choices).T
+    error = counts @ chosen(np.where(seen, actual - forecast, 0.0), choices).T
+    expected = counts @ chosen(forecast, choices).T / counts.sum(axis=1, keepdims=True)
+    return np.where(asked > 0.0, expected + error / np.maximum(asked, 1.0), np.nan)
+
+
+def _lift(usd: FloatArray, quality: FloatArray, usd_alone: FloatArray, quality_alone: FloatArray) -> float:
+    """Return the hull lift given means over tasks: of the router per dial, and of each model alone.
 
     It is averaged over costs up to that of the best constant: beyond it the constants' hull is flat, and a useless model
     that costs a fortune would drown the rest.
     """
-    usable, asked = n > 0.0, n_alone > 0.0
+    usable, asked = np.isfinite(quality), np.isfinite(quality_alone)
     if not (usable.any() and asked.any()):
         return 0.0
-    routed = (usd[usable] / n[usable], quality[usable] / n[usable])
-    price, worth = usd_alone[asked] / n_alone[asked], q_alone[asked] / n_alone[asked]
+    price, worth = usd_alone[asked], quality_alone[asked]
     within = price <= price[best_constant(price, worth)]
-    return hull_lift(*routed, price[within], worth[within])
+    return hull_lift(usd[usable], quality[usable], price[within], worth[within])
 
 
 def _score(trial: Trial, candidate: Candidate, p: FloatArray, gains: FloatArray, lift: float) -> Score:

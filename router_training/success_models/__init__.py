@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
+from inspect import signature
 from pkgutil import iter_modules
 from typing import Any
 
@@ -31,6 +32,11 @@ def load(name: str, **options: Any) -> SuccessModel:
     """
     estimator: SuccessModel = _estimator_class(name)(**options)
     return estimator
+
+
+def options(name: str) -> tuple[str, ...]:
+    """Return the names of the constructor options of the estimator called `name`."""
+    return tuple(signature(_estimator_class(name)).parameters)
 
 
 def rebuild(name: str, arrays: Mapping[str, NDArray[np.generic]]) -> SuccessModel:
