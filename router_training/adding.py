@@ -86,19 +86,20 @@ def add_model(
     require_cards(catalogue, [name])
     prompts, quality = labelled.prompts, labelled.quality[:, labelled.models.index(name)]
     vectors = policy.encoder.encode_cached(prompts)
-    forecasts = policy.forecast_vectors(prompts, vectors)
     position = sorted([*policy.models, name]).index(name)
-    added = fit_added(forecasts.p_success, quality, position)
     inputs = policy.learned.scale.inputs(vectors, surface_features(prompts))
-    learned = _joined(policy.learned, name, added, labelled, inputs)
+    p = policy.learned.p_success(inputs)
+    added = fit_added(p, quality, position)
+    mean = float(added.forecast(p).mean())
+    learned = _joined(policy.learned, name, added, mean, labelled, inputs)
     grown = _policy(policy, learned, catalogue[name], labelled)
     return Addition(
         policy=grown,
         n_labels=len(labelled),
         n_left_out=n_left_out,
         quality=wilson(float(quality.mean()), len(quality)),
-        forecast=float(added.forecast(forecasts.p_success).mean()),
-        others=dict(zip(policy.models, forecasts.p_success.mean(axis=0).tolist(), strict=True)),
+        forecast=mean,
+        others=dict(zip(policy.models, p.mean(axis=0).tolist(), strict=True)),
         payoffs=payoffs(grown, grown.forecast_vectors(prompts, vectors), position, quality, seed)
         if curve
         else (),
@@ -192,9 +193,14 @@ def _labelled(table: OutcomeTable, name: str) -> tuple[OutcomeTable, int]:
 
 
 def _joined(
-    learned: Learned, name: str, added: AddedModel, labelled: OutcomeTable, inputs: NDArray[np.float32]
+    learned: Learned,
+    name: str,
+    added: AddedModel,
+    mean: float,
+    labelled: OutcomeTable,
+    inputs: NDArray[np.float32],
 ) -> Learned:
-    """Return what was learned with one more column everywhere."""
+    """Return what was learned with one more column everywhere; `mean` is the new model's, on the safe side of luck."""
     at, models = added.position, (*learned.models[: added.position], name, *learned.models[added.position :])
     quality = labelled.quality[:, labelled.models.index(name)]
     own = fit_tokens(labelled, (name,), inputs)
@@ -210,7 +216,7 @@ def _joined(
         models=models,
         tokens=TokenModel(**tokens),
         mean_tokens=np.insert(learned.mean_tokens, at, mean_tokens, axis=1),
-        mean_success=np.insert(learned.mean_success, at, quality.mean()),
+        mean_success=np.insert(learned.mean_success, at, mean),
         held_out=None if held_out is None else _held_out(held_out, added, learned.mean_tokens, mean_tokens),
         types=None
         if learned.types is None

@@ -55,6 +55,7 @@ def test_the_new_model_is_told_what_it_can_do_and_what_it_costs(grown):
 def test_a_lucky_model_is_forecast_below_what_its_labels_say(grown):
     assert grown.quality.low < grown.forecast < grown.quality.value < grown.quality.high
     assert grown.quality.value == 0.5 and grown.n_labels == 80
+    assert grown.policy.learned.mean_success[1] == grown.forecast
 
 
 def test_a_grown_policy_is_saved_and_read_bit_for_bit(grown, tmp_path):
