@@ -1,0 +1,1 @@
+"""The HTTP service: answers wherever an OpenAI client points."""

@@ -1,0 +1,61 @@
+"""Who asks, and who is told afterwards: the seams for keys, budgets, metrics and the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sent a request: the name of a key, None without keys; `models` are those it may use, None all."""
+
+    name: str | None = None
+    models: frozenset[str] | None = None
+
+
+class Gate(Protocol):
+    """Lets callers in."""
+
+    async def admit(self, headers: Mapping[str, str]) -> Caller:
+        """Return who asks.
+
+        Raises:
+            ApiError: 401 without a valid key, 429 above a limit.
+        """
+        ...
+
+
+class OpenGate:
+    """Lets everybody in: for loopback."""
+
+    async def admit(self, headers: Mapping[str, str]) -> Caller:
+        return Caller()
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A request that was answered, or failed: what metrics, budgets and the page are told.
+
+    `answer` is the graph's last state (`nodes.Answer`), empty where the request was refused before. `asked_for` is the
+    caller's `model`; `reference_usd` is what the reference model is forecast to cost for the same request, None where
+    nobody knows; `first_token_s` is None where nothing was streamed; `is_broken_off` marks callers that hung up.
+    """
+
+    caller: Caller
+    route: str
+    asked_for: str
+    strategy: str
+    status: int
+    latency_s: float
+    answer: Mapping[str, Any] = field(default_factory=dict)
+    reference_usd: float | None = None
+    first_token_s: float | None = None
+    is_broken_off: bool = False
+
+
+class Watcher(Protocol):
+    """Is told of every request when it is over; must not block, and what it raises is only logged."""
+
+    def __call__(self, served: Served) -> object: ...

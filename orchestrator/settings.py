@@ -1,0 +1,95 @@
+"""Everything that can be set of the gateway: one frozen record, read once at the edge."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+from router_training.contract import UsageError
+
+PREFIX = "POINTSMAN_"
+HANDED_OVER = "POINTSMAN_SETTINGS"
+"""Holds a whole Settings as JSON: how `pointsman serve` tells its worker processes."""
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the gateway runs; each field may also stand in the environment as POINTSMAN_NAME, e.g. POINTSMAN_PORT.
+
+    `router` None is the registry's champion, `models` None the router's own cards. `strategy` answers `auto`, and
+    `stream_strategy` those streams that name none: tokens once shown cannot be taken back, so nothing may check them.
+    `concurrency` requests are answered at once, `queue` more wait for up to `queue_s`, all others get 503.
+    `log` is what the spool keeps of prompts and answers: full, hash or none.
+    """
+
+    router: Path | None = None
+    models: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = 8080
+    workers: int = 1
+    demo: bool = False
+    strategy: str = "fallback(cascade)"
+    stream_strategy: str = "fallback(cost_based)"
+    dial: float = 0.8
+    spool: Path = Path("mlruns/spool")
+    keys: Path = Path("mlruns/keys.db")
+    secrets: Path | None = None
+    log: str = "full"
+    concurrency: int = 256
+    queue: int = 1024
+    queue_s: float = 10.0
+    body_bytes: int = 20_000_000
+    body_s: float = 30.0
+    drain_s: float = 30.0
+    reload_s: float = 2.0
+    traces: int = 2_000
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str], **given: Any) -> Self:
+        """Return the settings: what is given (None: nothing), else what the environment says, else the defaults.
+
+        Raises:
+            UsageError: if a variable cannot be read as what it sets.
+        """
+        known = {
+            one.name: _read(one.name, str(one.type), environment[PREFIX + one.name.upper()])
+            for one in fields(cls)
+            if environment.get(PREFIX + one.name.upper())
+        }
+        return cls(**{**known, **{name: value for name, value in given.items() if value is not None}})
+
+    def to_json(self) -> str:
+        """Return the settings as text that `from_json` reads."""
+        return json.dumps(asdict(self), default=str)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the settings that `to_json` wrote."""
+        types = {one.name: str(one.type) for one in fields(cls)}
+        known: dict[str, Any] = json.loads(text)
+        paths = {
+            name: Path(text) for name, text in known.items() if text is not None and "Path" in types[name]
+        }
+        return cls(**{**known, **paths})
+
+
+def _read(name: str, kind: str, text: str) -> Any:
+    try:
+        return _READERS[kind.removesuffix(" | None")](text)
+    except (ValueError, KeyError) as error:
+        raise UsageError(
+            f"{PREFIX}{name.upper()} is {text!r}, which is no {kind}; mend or unset it"
+        ) from error
+
+
+_READERS: Mapping[str, Callable[[str], Any]] = {
+    "Path": Path,
+    "str": str,
+    "int": int,
+    "float": float,
+    "bool": {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}.__getitem__,
+}

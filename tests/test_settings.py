@@ -1,0 +1,28 @@
+"""Settings: what is given, else the environment, else the defaults."""
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.settings import Settings
+from router_training.contract import UsageError
+
+
+def test_what_is_given_wins_over_the_environment_and_that_over_the_defaults():
+    settings = Settings.read({"POINTSMAN_PORT": "9", "POINTSMAN_DIAL": "0.5"}, port=10, host=None)
+    assert (settings.port, settings.dial, settings.host) == (10, 0.5, "127.0.0.1")
+
+
+def test_an_empty_variable_sets_nothing():
+    assert Settings.read({"POINTSMAN_ROUTER": ""}).router is None
+
+
+@pytest.mark.parametrize(("name", "value"), [("PORT", "http"), ("DEMO", "perhaps"), ("DIAL", "high")])
+def test_a_variable_that_cannot_be_read_is_named(name, value):
+    with pytest.raises(UsageError, match=f"POINTSMAN_{name} is '{value}'"):
+        Settings.read({f"POINTSMAN_{name}": value})
+
+
+def test_a_worker_process_gets_the_very_same_settings():
+    settings = Settings(router=Path("runs/demo"), demo=True, queue_s=1.5)
+    assert Settings.from_json(settings.to_json()) == settings
