@@ -122,9 +122,9 @@ def ask(
         {"input": text, "max_usd": max_usd, "deadline_s": deadline_s},
     )
     answers = {
-        name: build_graph(opened.policy, strategy=name, models=clients, verifier=verifier, dial=dial).invoke(
-            request
-        )
+        name: build_graph(
+            opened.policy, strategy=name, models=clients, verifier=verifier, dial=dial, joint=opened.joint
+        ).invoke(request)
         for name in names
     }
     if compare is None:

@@ -128,6 +128,7 @@ def _answer(stage: Stage, table: OutcomeTable, trained: Trained, policy: Policy)
             strategy=strategy,
             models=recorded_models(table),
             verifier=standard(trained.answer_model),
+            joint=trained.joint,
             feedback=feedback,
         )
         for strategy, feedback in (("cost_based", None), ("fallback(cascade)", sink))

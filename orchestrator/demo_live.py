@@ -58,6 +58,7 @@ def run_demo_live(
             catalogue=live,
             strategy="fallback(cascade)",
             verifier=standard(None if opened is None else opened.answer_model),
+            joint=None if opened is None else opened.joint,
         )
         for prompt in prompts:
             answer = graph.invoke({"input": prompt})

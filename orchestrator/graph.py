@@ -62,6 +62,7 @@ def build_graph(
     feedback: Callable[[RequestRecord], object] | None = None,
     checkpointer: Any = None,
     health: Health | None = None,
+    joint: Any = None,
 ) -> Any:
     """Build a compiled LangGraph graph that answers requests (`nodes.Request` in, `nodes.Answer` out).
 
@@ -81,6 +82,7 @@ def build_graph(
         feedback: told about each finished request; it must not block, and what it raises is only logged.
         checkpointer: any LangGraph checkpointer.
         health: what calls have shown of each model, for those who want to read or share it.
+        joint: a `JointModel`: weighs all answers of a request together, and tells the strategy "joint" whom to ask.
 
     Raises:
         UsageError: if there is no model to ask, or an argument is outside its range.
@@ -90,6 +92,7 @@ def build_graph(
     clients = chat_models(cards) if models is None else models
     health = Health() if health is None else health
     router = make_router(policy, cards, strategy, dial, sticky, health)
+    router.joint = joint
     names, tool_of = node_names(cards), by_name(tools)
     finish = Finish(name_of(strategy), feedback, digests(policy))
     described = [convert_to_openai_tool(tool) for tool in tools]
@@ -98,7 +101,9 @@ def build_graph(
     callers |= {RACE: RaceNode(asked), CHECK: CheckNode(asked)}
 
     nodes: dict[str, Step] = {ROUTER: router, **callers}
-    nodes[VERIFIER] = VerifierNode(verifier or verifiers.standard(), names, router, finish)
+    nodes[VERIFIER] = VerifierNode(
+        verifiers.comparing(verifier or verifiers.standard(), joint), names, router, finish
+    )
     nodes[FALLBACK] = FallbackNode(router, finish)
     if tools:
         nodes[TOOLS] = ToolNode(tool_of, cards, above("tool_timeout_s", tool_timeout_s))

@@ -11,8 +11,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
-from router_training.answers.same_answer import same_answer
+from router_training.answers.final_answer import same_answer
 from router_training.contract import Attempt, Forecast, ModelCard, Task, UsageError
 
 CHARACTERS_PER_TOKEN = 4
@@ -69,6 +70,29 @@ def _is_share(value: object) -> bool:
     return isinstance(value, int | float) and is_number(value) and 0.0 <= value <= 1.0
 
 
+class Joint(Protocol):
+    """What was learnt about asking several models: see router_training.joint_model."""
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models it knows."""
+        ...
+
+    def following(
+        self,
+        prompt: str,
+        forecasts: Sequence[Forecast],
+        attempts: Sequence[Attempt],
+        usable: Sequence[str],
+        *,
+        price: float,
+        usd_scale: float,
+        together: float,
+    ) -> tuple[str, ...]:
+        """Return whom to ask next among `usable`; empty where no call is worth its price."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Situation:
     """All a strategy may look at.
@@ -77,7 +101,8 @@ class Situation:
     a certain success when the dial is at one half (None: the dearest forecast). `barred` holds the models that may
     not be asked, each with the reason; a model less likely to succeed than `p_floor` is asked only where no
     other can be, and then the likeliest is. `forgotten` are attempts that still count against the limits.
-    `cards` hold the prices; `pointed_to` is the model that the task's type points to, where it points to one.
+    `cards` hold the prices; `pointed_to` is the model that the task's type points to, where it points to one;
+    `joint` is what was learnt about asking several models, None where nothing was.
     """
 
     task: Task
@@ -91,6 +116,7 @@ class Situation:
     forgotten: tuple[Attempt, ...] = ()
     cards: Mapping[str, ModelCard] = field(default_factory=dict)
     pointed_to: str | None = None
+    joint: Joint | None = None
 
     def answered(self) -> tuple[Attempt, ...]:
         """Return the attempts that have an answer, in the order they were made."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from orchestrator import plain, strategies
+from orchestrator import plain, strategies, verifiers
 from orchestrator.models import recorded_models, said
 from orchestrator.moves import Accept, Ask, Check, Situation, within_limits
 from orchestrator.nodes.fallback import last_resort
@@ -20,10 +20,10 @@ from orchestrator.nodes.model import ModelNode
 from orchestrator.nodes.race import Race
 from orchestrator.nodes.router import RouterNode
 from orchestrator.roles import TypeRoutes
-from orchestrator.verifiers import standard, verified
 from router_training.answer_model import AnswerModel
 from router_training.catalogue import usd_per_call
 from router_training.contract import Attempt, DataError, FloatArray, Forecast, Task, UsageError
+from router_training.joint_model import JointModel
 from router_training.judging.controls import complete_grid
 from router_training.outcomes import OutcomeTable
 from router_training.policy import Policy
@@ -44,6 +44,7 @@ class Recordings:
     attempts: tuple[Mapping[str, Attempt], ...]
     quality: FloatArray
     n_left_out: int = 0
+    joint: JointModel | None = None
 
     def __len__(self) -> int:
         return len(self.tasks)
@@ -74,7 +75,12 @@ class _Known:
 
 
 def record(
-    policy: Policy, answer_model: AnswerModel | None, table: OutcomeTable, progress: Progress | None = None
+    policy: Policy,
+    answer_model: AnswerModel | None,
+    table: OutcomeTable,
+    progress: Progress | None = None,
+    *,
+    joint: JointModel | None = None,
 ) -> Recordings:
     """Make the attempts that recorded models would make on every task of `table`, and verify them.
 
@@ -93,21 +99,22 @@ def record(
         drafts.append({name: plain.attempt(node.invoke(call)["drafts"][0]) for name, node in nodes.items()})
         if progress is not None:
             progress("recorded answers", i + 1, len(table))
-    verifiers = standard(_judged(answer_model, table.prompts, drafts, forecasts))
+    evidence = verifiers.standard(_judged(answer_model, table.prompts, drafts, forecasts))
     tasks = tuple(Task(prompt) for prompt in table.prompts)  # a type that the table knows would be a hint
     attempts = []
     for i, task in enumerate(tasks):
         expected = {forecast.model: forecast for forecast in forecasts[i]}
         attempts.append(
             {
-                name: one if one.text is None else verified(verifiers, task, one, expected[name])
+                name: one if one.text is None else verifiers.verified(evidence, task, one, expected[name])
                 for name, one in drafts[i].items()
             }
         )
         if progress is not None:
             progress("verified answers", i + 1, len(tasks))
     columns = [table.models.index(name) for name in policy.models]
-    return Recordings(policy, tasks, forecasts, tuple(attempts), table.quality[:, columns], n - len(table))
+    quality = table.quality[:, columns]
+    return Recordings(policy, tasks, forecasts, tuple(attempts), quality, n - len(table), joint)
 
 
 def _answered(table: OutcomeTable, policy: Policy) -> OutcomeTable:
@@ -157,7 +164,13 @@ def replay(
     policy = recordings.policy
     routes = TypeRoutes(policy.catalogue, policy.best_of_type)
     router = RouterNode(
-        lambda task: (), strategies.load(strategy), dial, policy.catalogue, routes, policy.usd_scale
+        lambda task: (),
+        strategies.load(strategy),
+        dial,
+        policy.catalogue,
+        routes,
+        policy.usd_scale,
+        joint=recordings.joint,
     )
     rows = np.zeros((len(recordings), 4))
     for i in range(len(recordings)):
@@ -180,7 +193,7 @@ def answer(
     router: RouterNode, recordings: Recordings, i: int, request: Mapping[str, Any]
 ) -> tuple[Situation, Attempt | None]:
     """Return the last situation of a request for task i, and the accepted attempt, None where nothing answered."""
-    task = recordings.tasks[i]
+    task, comparing = recordings.tasks[i], verifiers.comparing((), recordings.joint)
     state = {"input": task.prompt, **request, "latency_s": 0.0}
     situation = router.situation(state, recordings.forecasts[i])
     while True:
@@ -200,7 +213,9 @@ def answer(
         waited_s = max(attempt.delay_s + attempt.latency_s for attempt in made)
         situation = replace(
             situation,
-            attempts=(*situation.attempts, *made),
+            attempts=tuple(
+                verifiers.weighed(comparing, task, (*situation.attempts, *made), recordings.forecasts[i])
+            ),
             elapsed_s=situation.elapsed_s + waited_s,
         )
 

@@ -84,7 +84,7 @@ def _evaluate_strategies(
     opened = open_router(router, read_catalogue(models, data, table))
     part, sentence = judged_part(opened.policy, table)
     with progress_bars(console) as progress:
-        recordings = record(opened.policy, opened.answer_model, part, progress)
+        recordings = record(opened.policy, opened.answer_model, part, progress, joint=opened.joint)
         replayed = [
             replay(recordings, name, dial=limits.dial, deadline_s=limits.deadline_s, progress=progress)
             for name in names

@@ -133,7 +133,17 @@ def load_answer_model(path: Path | str) -> AnswerModel:
 def fit_answer_model(
     table: OutcomeTable, policy: Policy, *, seed: int = 0, cache_dir: Path | str | None = None
 ) -> AnswerModel:
-    """Learn from the graded answers of a table which answers are right.
+    """Learn from the graded answers of a table which answers are right: see `fit_on_answers`."""
+    return fit_on_answers(table, policy, seed=seed, cache_dir=cache_dir)[0]
+
+
+def fit_on_answers(
+    table: OutcomeTable, policy: Policy, *, seed: int = 0, cache_dir: Path | str | None = None
+) -> tuple[AnswerModel, FloatArray]:
+    """Return the answer model, and what it says of each answer if fitted without the task's fold.
+
+    The second has shape (n, m), in the order of the policy's models, NaN where there is no graded answer; folds are
+    those of `group_folds(table.groups)`.
 
     The policy's forecasts that it learns from are out of fold: made by the policy's success model without the task's
     group of near-duplicates, as they will be in service. The strength of regularisation is chosen, and the result
@@ -175,7 +185,9 @@ def fit_answer_model(
         weights, intercept = fit_logistic(inputs, graded, C)
         trees = fit_trees(inputs, graded, seed)
     honest = cross_calibrated(p, graded[:, None], folds[task])[:, 0]
-    return AnswerModel(
+    p_out_of_fold = np.full(quality.shape, np.nan)
+    p_out_of_fold[task, model] = honest
+    answer_model = AnswerModel(
         models=policy.models,
         scale=scale,
         weights=weights,
@@ -193,6 +205,7 @@ def fit_answer_model(
             "versions": versions(),
         },
     )
+    return answer_model, p_out_of_fold
 
 
 def _out_of_fold(

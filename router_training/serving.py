@@ -7,15 +7,17 @@ from pathlib import Path
 
 from router_training.answer_model import AnswerModel, load_answer_model
 from router_training.contract import Catalogue, UsageError
+from router_training.joint_model import JOINT_FOLDER, JointModel, load_joint_model
 from router_training.policy import Policy, load_policy
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A router ready for use; `answer_model` is None where it was trained without answers."""
+    """A router ready for use; `answer_model` is None where it was trained without answers, `joint` where few were compared."""
 
     policy: Policy
     answer_model: AnswerModel | None
+    joint: JointModel | None
     origin: str
 
 
@@ -49,4 +51,6 @@ def versioned(policy: Policy, version: str) -> Policy:
 
 def _read(policy: Path, answers: Path | None, origin: str, catalogue: Catalogue | None) -> Opened:
     answer_model = load_answer_model(answers) if answers is not None and answers.is_dir() else None
-    return Opened(load_policy(policy, catalogue), answer_model, origin)
+    compared = None if answers is None else answers / JOINT_FOLDER
+    joint = load_joint_model(compared) if compared is not None and compared.is_dir() else None
+    return Opened(load_policy(policy, catalogue), answer_model, joint, origin)

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from router_training.answer_model import AnswerModel, fit_answer_model
+from router_training.answer_model import AnswerModel, fit_on_answers
 from router_training.contract import Catalogue, DataError, UsageError
 from router_training.embedding import Encoder
 from router_training.evaluation import evaluate
 from router_training.guarantee import Claim, make_promise
+from router_training.joint.fitting import can_compare, fit_joint_model
+from router_training.joint_model import JOINT_FOLDER, JointModel
 from router_training.judging.evaluation_result import Evaluation
 from router_training.outcomes import OutcomeTable, require_routable
 from router_training.policy import Policy, fit_policy
@@ -28,13 +30,16 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Trained:
-    """A router with its judgement. `folder` holds policy/, answer_model/, evaluation.json, curve.png and reliability.png.
+    """A router with its judgement.
 
+    `folder` holds policy/, answer_model/, evaluation.json, curve.png and reliability.png. `joint` is None where too few
+    tasks have an answer of every model.
     `refusal` says why what was asked could not be promised; None where it is, or nothing was asked.
     """
 
     policy: Policy
     answer_model: AnswerModel | None
+    joint: JointModel | None
     evaluation: Evaluation
     train: OutcomeTable
     test: OutcomeTable
@@ -84,12 +89,9 @@ def train_router(
         train, catalogue=catalogue, encoder=encoder, seed=seed, cache_dir=cache_dir, progress=progress
     )
     twin = fit_twin(policy, train, seed=seed, cache_dir=cache_dir, progress=_part(progress, "twin"))
-    answer_model = None
-    if has_responses(train):
-        report = progress or _silent
-        report("answer model", 0, 1)
-        answer_model = fit_answer_model(train, policy, seed=seed, cache_dir=cache_dir)
-        report("answer model", 1, 1)
+    answer_model, joint = _learn_from_answers(
+        train, policy, seed=seed, cache_dir=cache_dir, report=progress or _silent
+    )
     refusal = None
     if claim is not None:
         try:
@@ -100,8 +102,27 @@ def train_router(
     policy.save(folder / "policy")
     if answer_model is not None:
         answer_model.save(folder / "answer_model")
+    if joint is not None:
+        joint.save(folder / "answer_model" / JOINT_FOLDER)
     write_evaluation(evaluation, folder)
-    return Trained(policy, answer_model, evaluation, train, test, folder, refusal)
+    return Trained(policy, answer_model, joint, evaluation, train, test, folder, refusal)
+
+
+def _learn_from_answers(
+    train: OutcomeTable, policy: Policy, *, seed: int, cache_dir: Path | None, report: Progress
+) -> tuple[AnswerModel | None, JointModel | None]:
+    """Return what can be learnt from the table's answers: of each by itself, and of all to a prompt together."""
+    if not has_responses(train):
+        return None, None
+    report("answer model", 0, 1)
+    answer_model, p_alone = fit_on_answers(train, policy, seed=seed, cache_dir=cache_dir)
+    report("answer model", 1, 1)
+    if not can_compare(p_alone):
+        return answer_model, None
+    report("joint model", 0, 1)
+    joint = fit_joint_model(train, policy, p_alone, seed=seed, cache_dir=cache_dir)
+    report("joint model", 1, 1)
+    return answer_model, joint
 
 
 def judge(

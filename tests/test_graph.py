@@ -467,3 +467,35 @@ def test_min_quality_is_the_dial_that_reaches_it_where_the_policy_knows_one():
     assert (known["decision"]["dial"], known["model"], known["note"]) == (0.0, "small", None)
     assert graph(policy=Measured()).invoke({**wanted, "dial": 1.0})["model"] == "large"
     assert graph(policy=Measured()).invoke({**wanted, "min_quality": 0.99})["model"] == "large"
+
+
+class Compared:
+    """A joint model: sure of answers that two models share, doubtful of others; it asks small, middle, then large."""
+
+    models = tuple(CARDS)
+
+    def confidence(self, prompt, forecasts, attempts):
+        texts = [attempt.text for attempt in attempts]
+        return tuple(0.95 if texts.count(text) > 1 else 0.4 for text in texts)
+
+    def following(self, prompt, forecasts, attempts, usable, *, price, usd_scale, together):
+        sure = any(attempt.confidence == 0.95 for attempt in attempts)
+        return () if sure or price > 1.0 else tuple(usable)[:1]
+
+
+async def test_an_answer_that_another_model_confirms_gains_confidence_in_the_graph():
+    texts = {"small": "4", "middle": "5", "large": "4"}
+    one = graph(texts, strategy="fallback(joint)", joint=Compared())
+    state = one.invoke({"input": "2 + 2?"})
+    assert (state["result"], state["confidence"]) == ("4", 0.95)
+    assert [attempt["confidence"] for attempt in state["attempts"]] == [0.95, 0.4, 0.95]
+    assert [attempt["evidence"][-1]["kind"] for attempt in state["attempts"]] == ["agreement"] * 3
+    assert key(await one.ainvoke({"input": "2 + 2?"})) == key(state)
+    cheap = one.invoke({"input": "2 + 2?", "dial": 0.3})
+    assert len(cheap["attempts"]) == 1 and cheap["confidence"] == 0.4
+
+
+def test_every_strategy_uses_the_joint_confidence():
+    texts = {"small": "4", "middle": "4", "large": "5"}
+    state = graph(texts, strategy="ensemble", joint=Compared()).invoke({"input": "2 + 2?"})
+    assert state["confidence"] == 0.95 and state["result"] == "4"

@@ -359,3 +359,79 @@ def test_a_cascade_without_a_threshold_climbs_whenever_that_is_worth_its_price()
     sure = said("middle", "42", 0.8)
     assert strategies.load("cascade")(situation(sure, dial=0.99)) == Accept(sure)
     assert strategies.load("cascade", threshold=None)(situation(sure, dial=0.99)) == Ask(("large",))
+
+
+class Advice:
+    """A joint model that advises the same at every step, as far as that is usable, and remembers what it was asked."""
+
+    models = NAMES
+
+    def __init__(self, *advice):
+        self.advice, self.prices, self.together = advice, [], []
+
+    def following(self, prompt, forecasts, attempts, usable, *, price, usd_scale, together):
+        self.prices.append(price)
+        self.together.append(together)
+        free = tuple(model for model in self.advice if model in usable)
+        return free if together < 0.5 else free[:1]
+
+
+@given(forecasts=forecasts, replies=replies, limits=limits)
+def test_joint_keeps_the_laws_whatever_the_joint_model_advises(forecasts, replies, limits):
+    for advice in (("a", "b"), ("e",), NAMES, ()):
+        situation = replace(begin(forecasts, limits), joint=Advice(*advice))
+        asked = []
+        for at, move in play(strategies.load("joint"), situation, replies):
+            if isinstance(move, Ask):
+                asked += move.models
+                assert at.fits([f for f in forecasts if f.model in move.models])
+            if isinstance(move, GiveUp):
+                assert not at.answered() and (at.attempts or not at.open())
+        assert len(asked) == len(set(asked)) <= 3
+
+
+def test_joint_asks_whom_the_joint_model_names_at_the_price_of_the_dial():
+    advice = Advice("small", "middle")
+    known = replace(situation(dial=0.8), joint=replace_models(advice))
+    assert strategies.load("joint")(known) == Ask(("small",))
+    assert advice.prices == [pytest.approx(0.25)] * 2
+    answered = replace(known, attempts=(Attempt("small", "4", 0.3),))
+    assert strategies.load("joint")(answered) == Ask(("middle",))
+    done = replace(known, attempts=(Attempt("small", "4", 0.9), Attempt("middle", "5", 0.4)))
+    assert strategies.load("joint")(done) == Accept(done.attempts[0])
+    assert strategies.load("joint")(replace(known, limits=Limits(0.0))).models and advice.prices[-1] > 1e6
+
+
+def replace_models(advice):
+    advice.models = ("small", "middle", "large")
+    return advice
+
+
+def test_joint_asks_two_at_once_where_the_deadline_leaves_no_time_for_one_after_the_other():
+    advice = replace_models(Advice("small", "middle"))
+    for deadline_s, models in ((9.0, ("small",)), (2.5, ("small", "middle")), (1.5, ("small",))):
+        known = replace(situation(deadline_s=deadline_s), joint=advice)
+        assert strategies.load("joint")(known) == Ask(models)
+
+
+def test_joint_makes_three_calls_at_most_and_leaves_failures_to_a_fallback():
+    advice = Advice(*NAMES)
+    four = tuple(Forecast(name, 0.5, 0.1, 1.0) for name in NAMES)
+    three = tuple(Attempt(name, "4", 0.2) for name in NAMES[:3])
+    assert strategies.load("joint")(Situation(Task("hi"), four, three, joint=advice)) == Accept(three[0])
+    failed = Attempt("a", None, error="down")
+    assert strategies.load("joint")(Situation(Task("hi"), four, (failed,), joint=advice)) == GiveUp(
+        "a failed: down"
+    )
+    assert strategies.load("fallback(joint)")(Situation(Task("hi"), four, (failed,), joint=advice)) == Ask(
+        ("b",)
+    )
+
+
+def test_joint_climbs_by_forecasts_where_nothing_was_learnt():
+    joint = strategies.load("joint")
+    assert joint(situation(dial=0.5)).models == ("middle",)
+    assert joint(situation(said("middle", "42", 0.1), dial=0.9)) == Ask(("large",))
+    assert joint(situation(said("middle", "42", 0.8), dial=0.5)).attempt.model == "middle"
+    strangers = replace(situation(dial=0.5), joint=Advice("a"))
+    assert joint(strangers).models == ("middle",)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from orchestrator import verifiers
-from orchestrator.verifiers import DECISIVE, verified
+from orchestrator.verifiers import DECISIVE, verified, weighed
 from router_training.contract import Attempt, Evidence, Forecast, Task, UsageError
 
 PRIOR = Forecast("small", 0.6, 0.1, 1.0)
@@ -28,7 +28,7 @@ def judge(prompt, text, answer_model=None, **more):
 
 def test_every_verifier_file_is_found_and_can_be_loaded():
     assert {"completeness", "format", "learned"} <= set(verifiers.available())
-    with pytest.raises(UsageError, match="unknown verifier 'mood'; choose one of completeness"):
+    with pytest.raises(UsageError, match="unknown verifier 'mood'; choose one of agreement, completeness"):
         verifiers.load("mood")
 
 
@@ -90,3 +90,36 @@ def test_the_worst_finding_counts_and_a_decisive_one_ends_the_search(found):
     seen = found[: decisive[0] + 1] if decisive else found
     assert len(attempt.evidence) == len(seen)
     assert attempt.confidence == min((p for p in seen if p is not None), default=0.6)
+
+
+class Together:
+    """A joint model that believes what most answers say."""
+
+    def confidence(self, prompt, forecasts, attempts):
+        texts = [attempt.text for attempt in attempts]
+        return tuple(texts.count(text) / len(texts) for text in texts)
+
+
+def test_answers_compared_later_change_the_confidence_of_earlier_ones():
+    judges = verifiers.comparing(verifiers.standard(), Together())
+    first, second, third = (Attempt(name, text, 0.6) for name, text in (("a", "4"), ("b", "5"), ("c", "5")))
+    alone = weighed(judges, Task("2 + 2?"), [first], [PRIOR])
+    assert [one.confidence for one in alone] == [1.0]
+    all_three = weighed(judges, Task("2 + 2?"), [*alone, second, third], [PRIOR])
+    assert [one.confidence for one in all_three] == pytest.approx([1 / 3, 2 / 3, 2 / 3])
+    assert [len(one.evidence) for one in all_three] == [1, 1, 1], "new evidence takes the place of the old"
+    assert all_three[0].evidence[0].reason == "b, c differ"
+    assert all_three[1].evidence[0].reason == "c says the same; a differs"
+
+
+def test_comparing_leaves_failures_blanks_and_what_is_decided_alone():
+    judges = verifiers.comparing((), Together())
+    failed, blank = Attempt("a", None, error="down"), Attempt("b", " ", 0.0)
+    useless = Attempt("c", "4", 0.01, evidence=(Evidence("completeness", 0.0, "empty"),))
+    doubted = Attempt("d", "4", 0.01, evidence=(Evidence("learned", 0.01, "unlike"),))
+    found = weighed(judges, Task("2 + 2?"), [failed, blank, useless, doubted], [PRIOR])
+    assert found[:2] == [failed, blank]
+    assert [one.confidence for one in found[2:]] == [0.01, 1.0]
+    assert weighed(verifiers.standard(), Task("2 + 2?"), [doubted], [PRIOR]) == [doubted]
+    silent = weighed([verifiers.load("agreement")], Task("2 + 2?"), [doubted], [PRIOR])[0]
+    assert silent.confidence == 0.01 and silent.evidence[-1].p_correct is None

@@ -17,7 +17,7 @@ from orchestrator import plain
 from orchestrator.barring import limits_of, too_short, unfit
 from orchestrator.bounds import call_bounds
 from orchestrator.health import Health
-from orchestrator.moves import Accept, Ask, Check, GiveUp, Limits, Move, Situation, within_limits
+from orchestrator.moves import Accept, Ask, Check, GiveUp, Joint, Limits, Move, Situation, within_limits
 from orchestrator.nodes import conversation
 from orchestrator.nodes.state import ROUTER, messages_of, requirements_of, task_of
 from orchestrator.nodes.step import Step
@@ -41,6 +41,7 @@ class RouterNode(Step):
     sticky: float | None = None
     health: Health = field(default_factory=Health)
     operating: Callable[[float], float | None] | None = None
+    joint: Joint | None = None
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
         start = time.perf_counter()
@@ -133,6 +134,7 @@ class RouterNode(Step):
             p_floor=share * likeliest,
             cards=self.cards,
             pointed_to=self.routes(task.task_type, limits.dial),
+            joint=self.joint,
         )
 
 

@@ -15,7 +15,7 @@ from orchestrator.nodes.finish import Finish
 from orchestrator.nodes.router import RouterNode
 from orchestrator.nodes.state import VERIFIER, task_of
 from orchestrator.nodes.step import Step
-from orchestrator.verifiers import Verifier, verified
+from orchestrator.verifiers import Verifier, verified, weighed
 from router_training.contract import Attempt, Evidence, Forecast, Task
 
 
@@ -41,19 +41,21 @@ class VerifierNode(Step):
         if all(getattr(verifier, "instant", False) for verifier in self.verifiers):
             return self.invoke(input)
         forecasts = plain.decision(input["decision"]).forecasts
-        new = await asyncio.to_thread(self.verify, input, forecasts)
-        return self.conclude(input, new, forecasts)
+        attempts = await asyncio.to_thread(self.verify, input, forecasts)
+        return self.conclude(input, attempts, forecasts)
 
     def verify(self, state: Mapping[str, Any], forecasts: Sequence[Forecast]) -> list[Attempt]:
-        """Return the new attempts, in the order asked, with evidence and confidence; none after a check."""
+        """Return all attempts with evidence and confidence, the new ones last, in the order asked."""
         task, by_model = task_of(state), {forecast.model: forecast for forecast in forecasts}
         move, drafts = state["move"], {draft["model"]: plain.attempt(draft) for draft in state["drafts"]}
         sources = tuple(state["attempts"][i]["model"] for i in move.get("sources", ()))
         asked = [*move.get("ask", ()), *move.get("hedge", ())]
         new = [replace(drafts[model], sources=sources) for model in asked if model in drafts]
-        return [
+        judged = [
             draft if draft.text is None else self.judged(task, draft, by_model[draft.model]) for draft in new
         ]
+        earlier = [plain.attempt(kept) for kept in state["attempts"]]
+        return weighed(self.verifiers, task, [*earlier, *judged], forecasts)
 
     def judged(self, task: Task, draft: Attempt, forecast: Forecast) -> Attempt:
         """Return the draft with evidence and confidence; one that asks its caller to run tools says nothing yet."""
@@ -64,14 +66,15 @@ class VerifierNode(Step):
         return replace(draft, confidence=forecast.p_success, evidence=(evidence,))
 
     def conclude(
-        self, state: Mapping[str, Any], new: Sequence[Attempt], forecasts: tuple[Forecast, ...]
+        self, state: Mapping[str, Any], attempts: Sequence[Attempt], forecasts: tuple[Forecast, ...]
     ) -> dict[str, Any]:
-        """Return what the request has come to with these attempts, made at once, and the next move."""
+        """Return what the request has come to with these attempts, the new ones made at once, and the next move."""
+        new = attempts[len(state["attempts"]) :]
         evidence = [one for attempt in new for one in attempt.evidence]
         waited_s = max((attempt.delay_s + attempt.latency_s for attempt in new), default=0.0)
         waited_s += sum(one.latency_s for one in evidence)
         update = {
-            "attempts": [*state["attempts"], *plain.plain(new)],
+            "attempts": plain.plain(attempts),
             "usd": state["usd"] + sum(attempt.usd for attempt in new) + sum(one.usd for one in evidence),
             "latency_s": state["latency_s"] + waited_s,
             "path": [*state["path"], *self.steps(state, new), VERIFIER],

@@ -2,6 +2,7 @@
 
 A verifier is a callable (task, attempt, forecast) -> Evidence: it may be slow, but never changes anything. One
 that takes microseconds says so by an attribute `instant` that is true; the others are kept out of the event loop.
+One that compares answers has a method `together` as well: see `weighed`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from router_training.contract import Attempt, Evidence, Forecast, Task, UsageErr
 
 DECISIVE = 0.02
 """At this p_correct or below an answer is certainly useless, and no further evidence is gathered."""
+WEIGHED = ("learned", "check")
+"""Opinions: other answers can outweigh these, whatever they say."""
 
 
 class Verifier(Protocol):
@@ -47,6 +50,11 @@ def standard(answer_model: Any = None) -> tuple[Verifier, ...]:
     return deterministic if answer_model is None else (*deterministic, load("learned", model=answer_model))
 
 
+def comparing(verifiers: Sequence[Verifier], joint: Any = None) -> tuple[Verifier, ...]:
+    """Return the verifiers, and after them one that compares answers by the joint model, if given."""
+    return tuple(verifiers) if joint is None else (*verifiers, load("agreement", model=joint))
+
+
 def verified(verifiers: Sequence[Verifier], task: Task, attempt: Attempt, forecast: Forecast) -> Attempt:
     """Return the attempt with its evidence and confidence.
 
@@ -63,3 +71,33 @@ def verified(verifiers: Sequence[Verifier], task: Task, attempt: Attempt, foreca
     worst = min(spoken.values(), default=forecast.p_success)
     confidence = worst if worst <= DECISIVE else spoken.get("learned", worst)
     return replace(attempt, confidence=confidence, evidence=tuple(evidence))
+
+
+def weighed(
+    verifiers: Sequence[Verifier], task: Task, attempts: Sequence[Attempt], forecasts: Sequence[Forecast]
+) -> list[Attempt]:
+    """Return all attempts of a request as those verifiers see them that compare answers, by their `together`.
+
+    What such a verifier says takes the place of what it said before, and its p_correct that of the confidence,
+    unless something decisive was found in the answer by itself. Blank answers are not compared.
+    """
+    seen = list(attempts)
+    for verifier in verifiers:
+        together = getattr(verifier, "together", None)
+        places = [i for i, attempt in enumerate(seen) if (attempt.text or "").strip()]
+        if together is None or not places:
+            continue
+        found = together(task, [seen[i] for i in places], forecasts)
+        for i, evidence in zip(places, found, strict=True):
+            seen[i] = _with(seen[i], evidence)
+    return seen
+
+
+def _with(attempt: Attempt, found: Evidence) -> Attempt:
+    rest = tuple(one for one in attempt.evidence if one.kind != found.kind)
+    decisive = any(
+        one.p_correct is not None and one.p_correct <= DECISIVE for one in rest if one.kind not in WEIGHED
+    )
+    stands = found.p_correct is None or decisive
+    confidence = attempt.confidence if stands else found.p_correct
+    return replace(attempt, confidence=confidence, evidence=(*rest, found))

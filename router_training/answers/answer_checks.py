@@ -10,6 +10,8 @@ import json
 import re
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 FENCED = re.compile(r"```[ \t]*+([\w+-]*+)[ \t]*+\n(.*?)(?:```|\Z)", re.DOTALL)
 REFUSAL = re.compile(
@@ -37,6 +39,15 @@ LEADING_CHARACTERS = 300
 REPEATED_WORDS, FEWEST_DISTINCT = 30, 0.4
 LONGEST_SOURCE = 20_000
 _quiet = threading.Lock()  # warning filters are shared by all threads
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Parse what a model wrote without Python's warnings about it."""
+    with _quiet, warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
 
 
 def is_empty(answer: str) -> bool:
@@ -116,9 +127,7 @@ def holds_python(answer: str) -> bool:
     if len(source) > LONGEST_SOURCE or is_empty(source):
         return False
     try:
-        with _quiet, warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)
-            warnings.simplefilter("ignore", DeprecationWarning)
+        with quietly():
             ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Self
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from router_training.contract import FloatArray
 
 TREES, DEPTH, LEARNING_RATE, LEAF = 100, 4, 0.05, 15
+VALUE_TREES, VALUE_RATE, VALUE_LEAF = 50, 0.1, 30
 ROW_SHARE, COLUMN_SHARE = 0.6, 0.4
+SHAPE: dict[str, Any] = {"max_depth": DEPTH, "subsample": ROW_SHARE, "max_features": COLUMN_SHARE}
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +47,12 @@ class BoostedTrees:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @classmethod
+    def constant(cls, score: float) -> Self:
+        """Return trees that give every row this score."""
+        leaf, value = np.zeros((1, 1), dtype=np.int64), np.zeros((1, 1))
+        return cls(leaf, value, leaf, leaf, value, np.array([score]))
+
+    @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> Self:
         """Rebuild from `to_arrays`."""
         feature, left, right = (np.asarray(arrays[name], np.int64) for name in ("feature", "left", "right"))
@@ -66,17 +74,29 @@ def fit_trees(X: FloatArray, quality: FloatArray, seed: int = 0) -> BoostedTrees
     rows = np.concatenate([X[hit], X[miss]])
     labels = np.repeat([1, 0], [hit.sum(), miss.sum()])
     model = GradientBoostingClassifier(
-        n_estimators=TREES,
-        max_depth=DEPTH,
-        learning_rate=LEARNING_RATE,
-        subsample=ROW_SHARE,
-        max_features=COLUMN_SHARE,
-        min_samples_leaf=LEAF,
-        random_state=seed,
+        n_estimators=TREES, learning_rate=LEARNING_RATE, min_samples_leaf=LEAF, random_state=seed, **SHAPE
     ).fit(rows, labels, sample_weight=np.concatenate([quality[hit], 1.0 - quality[miss]]))
     trees = [stage[0].tree_ for stage in model.estimators_]
-    size = max(tree.node_count for tree in trees)
-    shape = (len(trees), size)
+    return _kept(trees, LEARNING_RATE, rows[:1], model.decision_function(rows[:1]))
+
+
+def fit_value_trees(X: FloatArray, value: FloatArray, seed: int = 0) -> BoostedTrees:
+    """Learn the mean of value (n,), any number, given rows (n, d): squares are least; `score` returns that mean."""
+    from sklearn.ensemble import GradientBoostingRegressor  # spares serving its import
+
+    model = GradientBoostingRegressor(
+        n_estimators=VALUE_TREES,
+        learning_rate=VALUE_RATE,
+        min_samples_leaf=VALUE_LEAF,
+        random_state=seed,
+        **SHAPE,
+    ).fit(X, value)
+    return _kept([stage[0].tree_ for stage in model.estimators_], VALUE_RATE, X[:1], model.predict(X[:1]))
+
+
+def _kept(trees: Sequence[Any], rate: float, row: FloatArray, score: FloatArray) -> BoostedTrees:
+    """Return scikit-learn's trees as arrays, given what their sum comes to on one row (1, d)."""
+    shape = (len(trees), max(tree.node_count for tree in trees))
     feature, left, right = (np.zeros(shape, dtype=np.int64) for _ in range(3))
     threshold, value = np.zeros(shape), np.zeros(shape)
     for t, tree in enumerate(trees):
@@ -86,7 +106,6 @@ def fit_trees(X: FloatArray, quality: FloatArray, seed: int = 0) -> BoostedTrees
         threshold[t, :n] = tree.threshold
         left[t, :n] = np.where(leaf, np.arange(n), tree.children_left)
         right[t, :n] = np.where(leaf, np.arange(n), tree.children_right)
-        value[t, :n] = LEARNING_RATE * tree.value[:, 0, 0]
+        value[t, :n] = rate * tree.value[:, 0, 0]
     found = BoostedTrees(feature, threshold, left, right, value, np.zeros(1))
-    start = model.decision_function(rows[:1]) - found.score(rows[:1])
-    return BoostedTrees(feature, threshold, left, right, value, np.asarray(start, dtype=np.float64))
+    return replace(found, start=np.asarray(score - found.score(row), dtype=np.float64))

@@ -1,0 +1,1 @@
+"""What several answers to one prompt tell together: a combined confidence, and which model to ask next."""
