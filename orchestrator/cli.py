@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from orchestrator.keys_command import app as keys
 from orchestrator.strategy_commands import evaluate, strategies
 from router_training.cli import Router, Seed, app as training
 from router_training.contract import PointsmanError, UsageError
@@ -19,6 +20,7 @@ app = typer.Typer(
     help="Learn which model answers which prompt well enough, and send each prompt to the cheapest such model.",
 )
 app.add_typer(training)
+app.add_typer(keys, name="keys")
 app.command()(strategies)
 app.command()(evaluate)
 

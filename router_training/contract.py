@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 Vectors = NDArray[np.float32]
 
+HASHED = "sha256:"
+"""What stands before the digest of a text that was not kept."""
+
 
 class PointsmanError(Exception):
     """Something that the user can mend; the message gives the value, the rule and the remedy.

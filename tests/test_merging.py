@@ -87,7 +87,18 @@ def test_failures_blank_prompts_and_unknown_models_teach_nothing():
     parts = three_parts(gold())
     merged = merge_feedback(parts, [said("A", quality=None), said(" "), said("B", model="unheard of")])
     assert merged.table.digest == parts.train.digest
-    assert dict(merged.left_out) == {"no answer, or no label": 2, "model without gold outcomes": 1}
+    assert dict(merged.left_out) == {
+        "no answer, or no label": 1,
+        "prompt that was not kept": 1,
+        "model without gold outcomes": 1,
+    }
+
+
+def test_digests_of_prompts_are_not_learned_as_prompts():
+    parts = three_parts(gold())
+    merged = merge_feedback(parts, [said(HASHED + 64 * "a")])
+    assert merged.table.digest == parts.train.digest
+    assert dict(merged.left_out) == {"prompt that was not kept": 1}
 
 
 def test_the_last_word_on_a_prompt_counts():

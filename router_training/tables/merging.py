@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from router_training.contract import Outcome
+from router_training.contract import HASHED, Outcome
 from router_training.outcomes import OutcomeTable
 from router_training.tables.near_duplicates import near_duplicate_groups
 
@@ -61,8 +61,8 @@ def learned_from(policy: Policy, gold: OutcomeTable) -> bool:
 def merge_feedback(parts: Parts, feedback: Sequence[Outcome]) -> Merged:
     """Return the training part with feedback added; gold stays where both know a task and model.
 
-    Feedback is left out whose quality is unknown, whose model has no gold to judge it by, or whose prompt
-    is a near-duplicate of a gate prompt. A prompt asked several times counts once per model, as last seen.
+    Feedback is left out whose prompt was not kept, whose quality is unknown, whose model has no gold to judge it
+    by, or whose prompt is a near-duplicate of a gate prompt. A prompt asked several times counts once per model, as last seen.
 
     Args:
         parts: The gold outcomes.
@@ -92,7 +92,9 @@ def _reasons(parts: Parts, feedback: Sequence[Outcome]) -> list[str | None]:
     for outcome in feedback:
         if outcome.prompt in gate:
             reasons.append("near-duplicate of a gate prompt")
-        elif outcome.quality is None or not outcome.prompt.strip():
+        elif not outcome.prompt.strip() or outcome.prompt.startswith(HASHED):
+            reasons.append("prompt that was not kept")
+        elif outcome.quality is None:
             reasons.append("no answer, or no label")
         elif outcome.model not in parts.train.models:
             reasons.append("model without gold outcomes")
