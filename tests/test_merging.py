@@ -4,7 +4,7 @@ from itertools import chain
 
 import pytest
 
-from router_training.contract import DataError, Outcome
+from router_training.contract import HASHED, DataError, Outcome
 from router_training.outcomes import OutcomeTable
 from router_training.tables.merging import TEST_SHARE, merge_feedback, three_parts
 from router_training.tables.near_duplicates import near_duplicate_groups

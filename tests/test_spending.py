@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from orchestrator.gateway.accounts import Accounts
 from orchestrator.gateway.keys import Allowance, Keys
@@ -164,6 +164,7 @@ requests = st.lists(
 )
 
 
+@settings(max_examples=40)
 @given(requests, st.floats(0.0, 2.0), st.randoms(use_true_random=False))
 def test_however_requests_overlap_no_budget_is_overrun(tmp_path_factory, wanted, budget, order):
     alice = Bank(tmp_path_factory.mktemp("bank"), usd_per_day=budget, usd_per_month=2 * budget)

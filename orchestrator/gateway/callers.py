@@ -6,17 +6,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from orchestrator.gateway.keys import ApiKey
+from orchestrator.gateway.spending import Hold
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sent a request: the name of a key, None without keys; `models` are those it may use, None all."""
+    """Who sent a request: the name of a key, None without keys; `models` are those it may use, None all.
+
+    An operator also reads what concerns other callers: metrics, and their requests.
+    """
 
     name: str | None = None
     models: frozenset[str] | None = None
+    is_operator: bool = True
+    key: ApiKey | None = field(default=None, repr=False)
 
 
 class Gate(Protocol):
-    """Lets callers in."""
+    """Lets callers in, and keeps count of what they spend."""
 
     async def admit(self, headers: Mapping[str, str]) -> Caller:
         """Return who asks.
@@ -26,12 +34,30 @@ class Gate(Protocol):
         """
         ...
 
+    async def reserve(self, caller: Caller, usd: float, least_usd: float | None = None) -> Hold:
+        """Set aside the most that a request may cost; it has to keep to the hold's `usd` (see `Ledger.reserve`).
+
+        Raises:
+            ApiError: 429, because a budget does not cover it.
+        """
+        ...
+
+    def settle(self, hold: Hold, usd: float) -> None:
+        """Replace a hold by what the request has cost, once, also for requests that failed; it does not wait."""
+        ...
+
 
 class OpenGate:
     """Lets everybody in: for loopback."""
 
     async def admit(self, headers: Mapping[str, str]) -> Caller:
         return Caller()
+
+    async def reserve(self, caller: Caller, usd: float, least_usd: float | None = None) -> Hold:
+        return Hold("", "", usd)
+
+    def settle(self, hold: Hold, usd: float) -> None:
+        pass
 
 
 @dataclass(frozen=True, slots=True)
