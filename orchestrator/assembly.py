@@ -10,7 +10,7 @@ from langchain_core.tools import BaseTool
 
 from orchestrator import strategies
 from orchestrator.health import Health
-from orchestrator.moves import Limits, is_number
+from orchestrator.limits import Limits, is_number
 from orchestrator.nodes.router import RouterNode
 from orchestrator.roles import RoleForecaster, TypeRoutes
 from router_training.contract import Catalogue, Forecast, Forecaster, ModelCard, Task, UsageError

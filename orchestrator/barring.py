@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from orchestrator.moves import Limits
+from orchestrator.limits import Limits
 from router_training.capabilities import Requirements, why_not
 from router_training.contract import Attempt, Catalogue, UsageError
 

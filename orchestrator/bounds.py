@@ -1,11 +1,38 @@
-"""How far a single call may go, so that the limits of its request hold whatever the model does."""
+"""Which calls of a move may start and how far each may go: limits hold whatever strategies and models do."""
 
 from __future__ import annotations
 
-from orchestrator.moves import Ask, Check, Situation
+from dataclasses import replace
+
+from orchestrator.moves import Accept, Ask, Check, GiveUp, Move, Situation
 from router_training.contract import Forecast
 
 Bounds = dict[str, float | None]
+
+
+def within_limits(move: Move, situation: Situation) -> Move:
+    """Return the move without the calls that the situation does not allow; where none is left, give up.
+
+    Whatever a strategy asks for: no call starts that might break a limit, repeat one, or ask a barred model.
+    """
+    if isinstance(move, Check):
+        checkers = {call.model for call in situation.checkers(move.attempt)}
+        return move if move.by in checkers else Accept(move.attempt)
+    if not isinstance(move, Ask):
+        return move
+    if move.sources:
+        writers = {call.model for call in situation.writers(*move.sources)}
+        return move if move.models[0] in writers else Accept(situation.best() or move.sources[0])
+    allowed = {forecast.model: forecast for forecast in situation.open()}
+    kept: list[Forecast] = []
+    for model in dict.fromkeys((*move.models, *move.hedge)):
+        if model in allowed and situation.fits([*kept, allowed[model]]):
+            kept.append(allowed[model])
+    if not kept:
+        return GiveUp(situation.dead_end())
+    names = tuple(forecast.model for forecast in kept)
+    models = tuple(name for name in names if name in move.models) or names[:1]
+    return replace(move, models=models, hedge=tuple(name for name in names if name not in models))
 
 
 def call_bounds(situation: Situation, move: Ask | Check) -> dict[str, Bounds]:

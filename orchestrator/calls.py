@@ -7,21 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import os
+import random
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    Retrying,
-    retry_if_exception,
-    wait_random_exponential,
-)
 
 from orchestrator import failures
 from orchestrator.breaker import Permit
@@ -32,7 +28,8 @@ from router_training.contract import ModelCard
 
 TRIES = 3
 LONGEST_ANSWER = 4096  # tokens
-_PAUSE_S = wait_random_exponential(multiplier=0.5, max=8.0)
+SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 8.0  # what a first pause takes at most, and what any does
+MOST_THREADS = 10_000  # of one model; calls that hang keep theirs
 
 T = TypeVar("T")
 Client = Runnable[Any, BaseMessage]
@@ -72,6 +69,20 @@ class _Call:
     tries: int = 0
 
 
+class Threads:
+    """Idle threads are used again; a thread whose work hangs is lost until that ends."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._pool, self._process = ThreadPoolExecutor(most), os.getpid()
+
+    def run(self, work: Callable[[], T], limit_s: float) -> T:
+        """Return what `work` returns, or raise TimeoutError when that takes longer than `limit_s`."""
+        if self._process != os.getpid():  # threads do not live on in a fork
+            self._pool, self._process = ThreadPoolExecutor(self._most), os.getpid()
+        return self._pool.submit(contextvars.copy_context().run, work).result(limit_s)
+
+
 @dataclass(eq=False)
 class Caller:
     """Calls the model of one card within bounds; raises only what is no failure of the model.
@@ -82,6 +93,7 @@ class Caller:
     card: ModelCard
     model: BaseChatModel
     health: Health
+    _threads: Threads = field(init=False, default_factory=lambda: Threads(MOST_THREADS))
 
     def call(
         self, client: Client, messages: Sequence[BaseMessage], config: RunnableConfig | None, bounds: Bounds
@@ -92,11 +104,17 @@ class Caller:
             return call
 
         def ask() -> BaseMessage:
-            call.tries += 1
-            return client.invoke(list(messages), config, **call.options)
+            while True:
+                call.tries += 1
+                try:
+                    return client.invoke(list(messages), config, **call.options)
+                except failures.possible() as error:
+                    if (pause_s := self._pause_s(call, error)) is None:
+                        raise
+                time.sleep(pause_s)
 
         try:
-            message = _cut_after(call.limit_s, lambda: Retrying(**self._retries(call))(ask))
+            message = self._threads.run(ask, call.limit_s)
         except failures.possible() as error:
             return self._failed(call, error)
         else:
@@ -113,12 +131,18 @@ class Caller:
             return call
 
         async def ask() -> BaseMessage:
-            call.tries += 1
-            return await client.ainvoke(list(messages), config, **call.options)
+            while True:
+                call.tries += 1
+                try:
+                    return await client.ainvoke(list(messages), config, **call.options)
+                except failures.possible() as error:
+                    if (pause_s := self._pause_s(call, error)) is None:
+                        raise
+                await asyncio.sleep(pause_s)
 
         try:
             async with asyncio.timeout(call.limit_s):
-                message: BaseMessage = await AsyncRetrying(sleep=asyncio.sleep, **self._retries(call))(ask)
+                message = await ask()
         except failures.possible() as error:
             return self._failed(call, error)
         else:
@@ -146,18 +170,20 @@ class Caller:
             options["timeout"] = limit_s
         return _Call(start, start + limit_s, limit_s, is_hurried, bounds, permit, options)
 
-    def _retries(self, call: _Call) -> dict[str, Any]:
-        def repeatable(error: BaseException) -> bool:
-            if not isinstance(error, Exception) or not is_failure(error):
-                return False
-            kind = kind_of(error)
-            # under a budget, what may have been charged for is not asked for again
-            return kind.passes and not (kind.may_cost and call.bounds.usd is not None)
+    def _pause_s(self, call: _Call, error: Exception) -> float | None:
+        """Return the seconds until the next try, None if this one was the last.
 
-        def enough(state: RetryCallState) -> bool:
-            return state.attempt_number >= TRIES or self.health.clock() + state.upcoming_sleep >= call.until
-
-        return {"retry": retry_if_exception(repeatable), "wait": _pause_s, "stop": enough, "reraise": True}
+        The pauses are random and grow ("Exponential Backoff And Jitter", AWS 2015, full jitter), but are no shorter
+        than the endpoint asks for. Under a budget, what may have been charged for is not asked for again.
+        """
+        if call.tries >= TRIES or not is_failure(error):
+            return None
+        kind = kind_of(error)
+        if not kind.passes or (kind.may_cost and call.bounds.usd is not None):
+            return None
+        longest_s = min(LONGEST_PAUSE_S, SHORTEST_PAUSE_S * 2.0 ** (call.tries - 1))
+        pause_s = max(random.uniform(0.0, longest_s), retry_after_s(error) or 0.0)
+        return pause_s if self.health.clock() + pause_s < call.until else None
 
     def _failed(self, call: _Call, error: Exception) -> Called:
         if not is_failure(error):
@@ -181,13 +207,6 @@ class Caller:
         return Called(latency_s, call.tries, message)
 
 
-def _pause_s(state: RetryCallState) -> float:
-    """Return a random, growing pause (full jitter), but no less than the endpoint asks for."""
-    error = state.outcome.exception() if state.outcome is not None else None
-    asked_s = retry_after_s(error) if isinstance(error, Exception) else None
-    return max(_PAUSE_S(state), asked_s or 0.0)
-
-
 def _token_limit(
     card: ModelCard, model: BaseChatModel, prompt_tokens: int, usd: float | None
 ) -> Mapping[str, int]:
@@ -202,12 +221,3 @@ def _token_limit(
     if card.context_tokens is not None and affordable >= card.context_tokens - prompt_tokens:
         return {}
     return {"max_tokens": min(affordable, card.max_tokens or LONGEST_ANSWER)}
-
-
-def _cut_after(limit_s: float, work: Callable[[], T]) -> T:
-    """Return what `work` returns, or raise TimeoutError when that takes longer than `limit_s`."""
-    pool = ThreadPoolExecutor(1)
-    try:
-        return pool.submit(contextvars.copy_context().run, work).result(limit_s)
-    finally:
-        pool.shutdown(wait=False)

@@ -13,61 +13,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from orchestrator.limits import Limits
 from router_training.answers.final_answer import same_answer
 from router_training.contract import Attempt, Forecast, ModelCard, Task, UsageError
 
 CHARACTERS_PER_TOKEN = 4
 REQUEST_TOKENS = 80  # what checking or synthesis adds to the prompt beside the answers
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the caller allows for the whole request; None is no limit.
-
-    `dial` in [0, 1] goes from cost to quality. `max_attempts` counts models asked, `min_quality` in [0, 1] is a
-    share of the best forecast, `allow` and `deny` are names of models.
-    """
-
-    dial: float = 0.8
-    max_usd: float | None = None
-    deadline_s: float | None = None
-    max_attempts: int | None = None
-    min_quality: float | None = None
-    allow: tuple[str, ...] | None = None
-    deny: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if not _is_share(self.dial):
-            raise UsageError(
-                f"dial is {self.dial!r}; it must lie in [0, 1]: 0 is cheapest, 1 is best, 0.8 is usual"
-            )
-        if self.min_quality is not None and not _is_share(self.min_quality):
-            raise UsageError(
-                f"min_quality is {self.min_quality!r}; it must lie in [0, 1], a share of the best model's quality, "
-                "or be None for no limit"
-            )
-        for name, limit in (("max_usd", self.max_usd), ("deadline_s", self.deadline_s)):
-            if limit is not None and not (is_number(limit) and limit >= 0.0):
-                raise UsageError(f"{name} is {limit!r}; it must be 0 or more, or None for no limit")
-        n = self.max_attempts
-        if n is not None and not (isinstance(n, int) and not isinstance(n, bool) and n >= 0):
-            raise UsageError(
-                f"max_attempts is {n!r}; it must be a whole number, 0 or more, or None for no limit"
-            )
-        for name, names in (("allow", self.allow), ("deny", self.deny)):
-            if names is not None and not (
-                isinstance(names, tuple) and all(isinstance(n, str) for n in names)
-            ):
-                raise UsageError(f"{name} is {names!r}; it must be a list of model names")
-
-
-def is_number(value: object) -> bool:
-    """Tell whether this is an int or a float; True and False are not."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_share(value: object) -> bool:
-    return isinstance(value, int | float) and is_number(value) and 0.0 <= value <= 1.0
 
 
 class Joint(Protocol):
@@ -155,23 +106,21 @@ class Situation:
 
     def broken_by(self, calls: Sequence[Forecast]) -> str:
         """Return the limit that these calls, made at once, might break, in words; empty if none."""
-        limits, made = self.limits, len(self.attempts) + len(self.forgotten) + self._n_checks()
-        usd = self.spent_usd() + sum(call.usd_bound for call in calls)
+        limits = self.limits
+        if limits.max_attempts is not None and self._n_made() + len(calls) > limits.max_attempts:
+            return f"max_attempts {limits.max_attempts} is used up"
+        if limits.max_usd is not None:
+            usd = self.spent_usd() + sum(call.usd_bound for call in calls)
+            if usd > limits.max_usd:
+                return f"might bring the cost to ${usd:.3g}, over max_usd {limits.max_usd:g}"
+        return "" if limits.deadline_s is None else self._lateness(calls, limits.deadline_s)
+
+    def _lateness(self, calls: Sequence[Forecast], deadline_s: float) -> str:
         waits = [call.latency_bound_s for call in calls if not math.isnan(call.latency_bound_s)]
         latency_s = self.elapsed_s + max(waits, default=0.0)
-        if limits.max_attempts is not None and made + len(calls) > limits.max_attempts:
-            return f"max_attempts {limits.max_attempts} is used up"
-        if limits.max_usd is not None and usd > limits.max_usd:
-            return f"might bring the cost to ${usd:.3g}, over max_usd {limits.max_usd:g}"
-        # a deadline that is reached leaves no time for any call
-        late = limits.deadline_s is not None and (
-            latency_s > limits.deadline_s or self.elapsed_s >= limits.deadline_s
-        )
-        return (
-            f"might bring the time to {latency_s:.3g} s, over deadline_s {limits.deadline_s:g}"
-            if late
-            else ""
-        )
+        if latency_s <= deadline_s and self.elapsed_s < deadline_s:
+            return ""  # a deadline that is reached leaves no time for any call
+        return f"might bring the time to {latency_s:.3g} s, over deadline_s {deadline_s:g}"
 
     def spent_usd(self) -> float:
         """Return what this request may have cost so far: where nobody knows, as much as the call was allowed."""
@@ -194,8 +143,9 @@ class Situation:
             return f"{NOTHING_FITS} ({'; '.join(shut)})" if shut else NOTHING_FITS
         return "; ".join([failures, *shut])
 
-    def _n_checks(self) -> int:
-        return sum(one.model is not None for attempt in self.attempts for one in attempt.evidence)
+    def _n_made(self) -> int:
+        checks = sum(one.model is not None for attempt in self.attempts for one in attempt.evidence)
+        return len(self.attempts) + len(self.forgotten) + checks
 
     def agreeing(self, attempt: Attempt) -> tuple[Attempt, ...]:
         """Return the answers that come to the same as this one, itself included, in the order they were made."""
@@ -299,31 +249,6 @@ class GiveUp:
 
 
 Move = Ask | Check | Accept | GiveUp
-
-
-def within_limits(move: Move, situation: Situation) -> Move:
-    """Return the move without the calls that the situation does not allow; where none is left, give up.
-
-    Whatever a strategy asks for: no call starts that might break a limit, repeat one, or ask a barred model.
-    """
-    if isinstance(move, Check):
-        checkers = {call.model for call in situation.checkers(move.attempt)}
-        return move if move.by in checkers else Accept(move.attempt)
-    if not isinstance(move, Ask):
-        return move
-    if move.sources:
-        writers = {call.model for call in situation.writers(*move.sources)}
-        return move if move.models[0] in writers else Accept(situation.best() or move.sources[0])
-    allowed = {forecast.model: forecast for forecast in situation.open()}
-    kept: list[Forecast] = []
-    for model in dict.fromkeys((*move.models, *move.hedge)):
-        if model in allowed and situation.fits([*kept, allowed[model]]):
-            kept.append(allowed[model])
-    if not kept:
-        return GiveUp(situation.dead_end())
-    names = tuple(forecast.model for forecast in kept)
-    models = tuple(name for name in names if name in move.models) or names[:1]
-    return replace(move, models=models, hedge=tuple(name for name in names if name not in models))
 
 
 NOTHING_FITS = "no model that has not been asked fits the budget and the deadline"

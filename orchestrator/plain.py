@@ -9,19 +9,24 @@ from typing import Any
 
 from router_training.contract import Attempt, Decision, Evidence, Forecast, RequestRecord, ToolCall
 
+LEAVES = frozenset({str, float, int, bool, type(None)})
+
 
 def plain(record: Any) -> Any:
     """Return a frozen record as a dict of its fields, and tuples as lists, all the way down."""
     if isinstance(record, tuple | list):
         return [plain(item) for item in record]
-    if is_dataclass(record) and not isinstance(record, type):
-        return {name: plain(getattr(record, name)) for name in _names(type(record))}
-    return record
+    names = _names(type(record))  # type: ignore[arg-type]  # mypy takes type[Any] for unhashable
+    if not names:
+        return record
+    parts = ((name, getattr(record, name)) for name in names)
+    return {name: part if type(part) in LEAVES else plain(part) for name, part in parts}
 
 
 @cache
 def _names(kind: type[Any]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
+    """Return the fields of a dataclass; none for any other type."""
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
 
 
 def attempt(kept: Mapping[str, Any]) -> Attempt:
@@ -34,7 +39,12 @@ def attempt(kept: Mapping[str, Any]) -> Attempt:
 
 def decision(kept: Mapping[str, Any]) -> Decision:
     """Rebuild a decision from its plain form."""
-    return Decision(**{**kept, "forecasts": tuple(Forecast(**one) for one in kept["forecasts"])})
+    return Decision(**{**kept, "forecasts": forecasts(kept)})
+
+
+def forecasts(kept: Mapping[str, Any]) -> tuple[Forecast, ...]:
+    """Rebuild the forecasts of a decision in its plain form."""
+    return tuple(Forecast(**one) for one in kept["forecasts"])
 
 
 def request(kept: Mapping[str, Any]) -> RequestRecord:

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from orchestrator import plain, strategies, verifiers
+from orchestrator.bounds import within_limits
 from orchestrator.models import recorded_models, said
-from orchestrator.moves import Accept, Ask, Check, Situation, within_limits
+from orchestrator.moves import Accept, Ask, Check, Situation
 from orchestrator.nodes.fallback import last_resort
 from orchestrator.nodes.model import ModelNode
 from orchestrator.nodes.race import Race

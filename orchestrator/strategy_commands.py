@@ -68,7 +68,7 @@ def _evaluate_strategies(
     dial: float,
     deadline_s: float | None,
 ) -> None:
-    from orchestrator.moves import Limits
+    from orchestrator.limits import Limits
     from orchestrator.strategies import listed
 
     limits, names = Limits(dial, deadline_s=deadline_s), listed(text, recorded=True)  # before anything slow

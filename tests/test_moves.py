@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, strategies as st
 
-from orchestrator.moves import NOTHING_FITS, Ask, GiveUp, Limits, Situation, within_limits
+from orchestrator.bounds import within_limits
+from orchestrator.limits import Limits
+from orchestrator.moves import NOTHING_FITS, Ask, GiveUp, Situation
 from router_training.contract import Attempt, Evidence, Forecast, Task, UsageError
 
 CARDS = (Forecast("a", 0.5, 1.0, 1.0), Forecast("b", 0.9, 4.0, 3.0), Forecast("c", 0.9, 4.0, 9.0))

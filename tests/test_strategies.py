@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from orchestrator import strategies
-from orchestrator.moves import Accept, Ask, Check, GiveUp, Limits, Situation
+from orchestrator.limits import Limits
+from orchestrator.moves import Accept, Ask, Check, GiveUp, Situation
 from router_training.contract import Attempt, Evidence, Forecast, Forecasts, ModelCard, Task, UsageError
 from router_training.learning.decision import decide
 

@@ -43,7 +43,7 @@ class ApprovalNode(Step):
         """Return the strategy's move where no model may be asked that costs as much as the dearest one refused."""
         usd_of = {forecast["model"]: forecast["usd"] for forecast in state["decision"]["forecasts"]}
         update = {"refused_usd": max(usd_of[model] for model in callees(state["move"])), "path": path}
-        forecasts = plain.decision(state["decision"]).forecasts
+        forecasts = plain.forecasts(state["decision"])
         move, situation = self.router.next({**state, **update}, forecasts)
         if not state[
             "attempts"

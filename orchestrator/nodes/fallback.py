@@ -23,7 +23,7 @@ class FallbackNode(Step):
     finish: Finish
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
-        situation = self.router.situation(input, plain.decision(input["decision"]).forecasts)
+        situation = self.router.situation(input, plain.forecasts(input["decision"]))
         move = last_resort(situation)
         update = {"move": written(move, situation), "path": [*input["path"], FALLBACK]}
         return update if isinstance(move, Ask) else {**update, **self.finish({**input, **update})}

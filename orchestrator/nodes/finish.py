@@ -93,7 +93,7 @@ def _outcome(move: Mapping[str, Any], attempts: Sequence[Mapping[str, Any]]) -> 
             "confidence": kept["confidence"],
             "model": kept["model"],
             "error": None,
-            "tool_calls": handed_over(plain.attempt(kept)),
+            "tool_calls": handed_over(plain.attempt(kept)) if kept["tool_calls"] else [],
         }
     reason = move["give_up"]
     return {

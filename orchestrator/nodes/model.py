@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -48,7 +49,7 @@ class ModelNode(Step):
         called = await self.caller.acall(self.client(input), messages, _streamed(config, input), bounds)
         return self.written(self.attempt(messages, called, input), called.message, input)
 
-    @property
+    @cached_property
     def caller(self) -> Caller:
         """What keeps to the bounds of a call."""
         return Caller(self.card, self.model, self.health)

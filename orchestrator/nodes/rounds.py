@@ -82,9 +82,8 @@ def written(
     """
     calls = _calls(message) if isinstance(message, AIMessage) else []
     theirs = [call for call in calls if call.name in client_tools(state)]
-    attempt = replace(
-        attempt, tool_calls=tuple(theirs or calls), message_id=None if message is None else message.id
-    )
+    if message is not None:
+        attempt = replace(attempt, tool_calls=tuple(theirs or calls), message_id=message.id)
     if turns := turns_of(state, attempt.model):
         attempt = added(draft_of(state, attempt.model), attempt)
     update: dict[str, Any] = {"drafts": [plain.plain(attempt)]}

@@ -8,16 +8,17 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 from langchain_core.runnables import RunnableConfig
+from langchain_core.utils.uuid import uuid7
 
 from orchestrator import plain
 from orchestrator.barring import limits_of, too_short, unfit
-from orchestrator.bounds import call_bounds
+from orchestrator.bounds import call_bounds, within_limits
 from orchestrator.health import Health
-from orchestrator.moves import Accept, Ask, Check, GiveUp, Joint, Limits, Move, Situation, within_limits
+from orchestrator.limits import Limits
+from orchestrator.moves import Accept, Ask, Check, GiveUp, Joint, Move, Situation
 from orchestrator.nodes import conversation
 from orchestrator.nodes.state import ROUTER, messages_of, requirements_of, task_of
 from orchestrator.nodes.step import Step
@@ -68,7 +69,7 @@ class RouterNode(Step):
         move = self.kept(state, situation, within_limits(self.strategy(situation), situation))
         decision = decided(situation, move)
         return {
-            "trace_id": uuid4().hex,
+            "trace_id": uuid7().hex,
             "decision": plain.plain(decision),
             "move": written(move, situation),
             "attempts": [],

@@ -32,7 +32,7 @@ class VerifierNode(Step):
     finish: Finish
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
-        forecasts = plain.decision(input["decision"]).forecasts
+        forecasts = plain.forecasts(input["decision"])
         return self.conclude(input, self.verify(input, forecasts), forecasts)
 
     async def ainvoke(
@@ -40,7 +40,7 @@ class VerifierNode(Step):
     ) -> dict[str, Any]:
         if all(getattr(verifier, "instant", False) for verifier in self.verifiers):
             return self.invoke(input)
-        forecasts = plain.decision(input["decision"]).forecasts
+        forecasts = plain.forecasts(input["decision"])
         attempts = await asyncio.to_thread(self.verify, input, forecasts)
         return self.conclude(input, attempts, forecasts)
 
@@ -48,9 +48,10 @@ class VerifierNode(Step):
         """Return all attempts with evidence and confidence, the new ones last, in the order asked."""
         task, by_model = task_of(state), {forecast.model: forecast for forecast in forecasts}
         move, drafts = state["move"], {draft["model"]: plain.attempt(draft) for draft in state["drafts"]}
-        sources = tuple(state["attempts"][i]["model"] for i in move.get("sources", ()))
         asked = [*move.get("ask", ()), *move.get("hedge", ())]
-        new = [replace(drafts[model], sources=sources) for model in asked if model in drafts]
+        new = [drafts[model] for model in asked if model in drafts]
+        if sources := tuple(state["attempts"][i]["model"] for i in move.get("sources", ())):
+            new = [replace(draft, sources=sources) for draft in new]
         judged = [
             draft if draft.text is None else self.judged(task, draft, by_model[draft.model]) for draft in new
         ]

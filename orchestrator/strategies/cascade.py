@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from orchestrator.moves import NOTHING_FITS, Accept, Ask, GiveUp, Move, Situation, is_number
+from orchestrator.limits import is_number
+from orchestrator.moves import NOTHING_FITS, Accept, Ask, GiveUp, Move, Situation
 from router_training.contract import UsageError
 
 

@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator.moves import NOTHING_FITS, Accept, Ask, GiveUp, Move, Situation, is_number
+from orchestrator.limits import is_number
+from orchestrator.moves import NOTHING_FITS, Accept, Ask, GiveUp, Move, Situation
 from router_training.contract import Forecast, UsageError
 
 LATE = 2.0  # times the expected seconds, where no quantile of them is known
