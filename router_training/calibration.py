@@ -2,7 +2,9 @@
 
 Platt scaling (Platt, "Probabilistic outputs for support vector machines", 1999) with two slopes that all models share:
 one for how hard the prompts are, one for how the models differ. A slope of its own for each model would fit the noise in
-exactly those differences on which the choice rests. The error is that of Guo et al., "On calibration of modern neural
+exactly those differences on which the choice rests. Being learnt out of fold, the slopes are also the guard against
+noise: where nothing was learnt they are near 0, and every prompt gets each model's mean (Copas, "Regression, prediction
+and shrinkage", 1983). The error is that of Guo et al., "On calibration of modern neural
 networks" (2017), section 2.
 """
 
@@ -24,20 +26,17 @@ STEEPEST_SHIFT = 50.0
 class Calibration:
     """p_j -> sigmoid(common_j * s + own_j * (logit(p_j) - s) + shift_j), with s the mean logit of all models; shapes (m,).
 
-    Slopes are never negative. The result is drawn toward `mean` as far as `trust`, in [0, 1], falls short of 1.
+    Slopes are never negative.
     """
 
     common: FloatArray
     own: FloatArray
     shift: FloatArray
-    mean: FloatArray
-    trust: FloatArray
 
     def apply(self, p: FloatArray) -> FloatArray:
         """Return calibrated probabilities, shape (n, m)."""
         shared, deviation = _parts(p)
-        held = sigmoid(self.common * shared + self.own * deviation + self.shift)
-        return self.trust * held + (1.0 - self.trust) * self.mean
+        return sigmoid(self.common * shared + self.own * deviation + self.shift)
 
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return all that was learned."""
@@ -51,11 +50,10 @@ class Calibration:
 
 def identity(n_models: int) -> Calibration:
     """Return the calibration that changes nothing."""
-    one = np.ones(n_models)
-    return Calibration(one.copy(), one.copy(), np.zeros(n_models), 0.5 * one, one)
+    return Calibration(np.ones(n_models), np.ones(n_models), np.zeros(n_models))
 
 
-def fit_calibration(p: FloatArray, quality: FloatArray, trust: float = 1.0) -> Calibration:
+def fit_calibration(p: FloatArray, quality: FloatArray) -> Calibration:
     """Learn from out-of-fold forecasts p (n, m) and quality (n, m), NaN where an outcome is missing.
 
     Forecasts that rank outcomes no better than chance get slope 0. The shift makes each model's mean forecast its mean
@@ -71,8 +69,7 @@ def fit_calibration(p: FloatArray, quality: FloatArray, trust: float = 1.0) -> C
     found.common[varied], found.own[varied] = common, own
     for j in varied:
         offset = (common * shared[:, 0] + own * deviation[:, j])[seen[:, j]]
-        found.mean[j], found.trust[j] = quality[seen[:, j], j].mean(), trust
-        found.shift[j] = _shift(offset, float(found.mean[j]))
+        found.shift[j] = _shift(offset, float(quality[seen[:, j], j].mean()))
     return found
 
 
@@ -120,14 +117,12 @@ def _shift(offset: FloatArray, mean: float) -> float:
     return float(brentq(lambda shift: sigmoid(offset + shift).mean() - mean, -STEEPEST_SHIFT, STEEPEST_SHIFT))
 
 
-def cross_calibrated(
-    p: FloatArray, quality: FloatArray, folds: NDArray[np.int64], trust: float = 1.0
-) -> FloatArray:
+def cross_calibrated(p: FloatArray, quality: FloatArray, folds: NDArray[np.int64]) -> FloatArray:
     """Return p calibrated without the outcomes of its own fold; `folds` (n,) numbers the folds."""
     calibrated = np.full_like(p, np.nan)
     for fold in np.unique(folds):
         held = folds == fold
-        calibrated[held] = fit_calibration(p[~held], quality[~held], trust).apply(p[held])
+        calibrated[held] = fit_calibration(p[~held], quality[~held]).apply(p[held])
     return calibrated
 
 

@@ -11,7 +11,6 @@ from router_training.learning.selection import (
     area_under_roc,
     group_folds,
     select,
-    trust_in,
 )
 
 RNG = np.random.default_rng(0)
@@ -58,27 +57,21 @@ def test_the_constant_stays_where_nothing_can_be_learnt():
     assert select(trial(NOISE), candidates).winner.name == CONSTANT
 
 
-def test_neither_rounding_nor_a_loss_is_trusted_and_weak_evidence_in_part():
-    ahead = select(trial(LEARNABLE), [LOGISTIC]).scores[1]
-    assert trust_in(ahead) == 1.0
-    assert trust_in(replace(ahead, gain=2e-16, gain_se=0.0)) == 0.0
-    assert trust_in(replace(ahead, gain=-ahead.gain)) == 0.0
-    assert np.isclose(trust_in(replace(ahead, gain_se=ahead.gain)), 1 / 1.6449, rtol=1e-4)
+def test_neither_rounding_nor_a_loss_unseats_the_constant():
+    alike = Candidate("logistic", {"C": 1e-12})
+    assert select(trial(LEARNABLE), [alike]).winner.name == CONSTANT
 
 
-def test_shuffled_labels_are_seldom_trusted_in_full():
-    candidates = [Candidate("logistic", {"C": 1.0}), Candidate("cluster", {"k": 8})]
-    found = [
-        select(trial(LEARNABLE[np.random.default_rng(seed).permutation(N)]), candidates) for seed in range(20)
-    ]
-    in_full = sum(one.winner.name != CONSTANT and one.trust == 1.0 for one in found)
-    assert in_full <= 3, "5 % of 20 is one; more than three would be 1.6 % likely"
-
-
-def test_the_last_candidate_is_tested_and_the_best_wins():
-    useless = Candidate("logistic", {"C": 1e-9})
+def test_the_last_candidate_is_tested_against_the_constant():
+    useless = Candidate("logistic", {"C": 1e-12})
     assert select(trial(LEARNABLE), [LOGISTIC, useless]).winner.name == CONSTANT
     assert select(trial(LEARNABLE), [useless, LOGISTIC]).winner == LOGISTIC
+
+
+def test_another_takes_the_place_of_the_last_only_if_it_is_clearly_ahead():
+    weaker, alike = Candidate("logistic", {"C": 0.003}), Candidate("logistic", {"C": 0.9})
+    assert select(trial(LEARNABLE), [weaker, LOGISTIC]).winner == LOGISTIC
+    assert select(trial(LEARNABLE), [alike, LOGISTIC]).winner == LOGISTIC
 
 
 def test_near_duplicates_are_one_piece_of_evidence():
@@ -147,4 +140,4 @@ def test_holes_make_the_measured_gain_no_more_than_a_little_noisier():
     rng = np.random.default_rng(5)
     holes = [np.where(rng.random(LEARNABLE.shape) < 0.4, np.nan, LEARNABLE) for _ in range(3)]
     scores = [select(trial(quality), [LOGISTIC]).scores[1] for quality in holes]
-    assert all(trust_in(score) == 1.0 for score in scores)
+    assert all(score.gain > 1.64 * score.gain_se for score in scores)

@@ -79,7 +79,7 @@ def fit_learned(
         success=winner.estimator(seed).fit(inputs, trial.quality),
         calibration=identity(len(models))
         if winner.name == CONSTANT
-        else fit_calibration(selection.p_out_of_fold, trial.quality, selection.trust),
+        else fit_calibration(selection.p_out_of_fold, trial.quality),
         scale=scale,
         tokens=tokens,
         novelty=Novelty.fit(vectors, table.groups, seed),
@@ -116,9 +116,7 @@ def out_of_fold_prior(
     for fold in np.unique(folds):
         held = folds == fold
         p[held] = clone(learned.success).fit(inputs[~held], quality[~held]).predict(inputs[held])
-    if learned.success_name == CONSTANT:
-        return p
-    return cross_calibrated(p, quality, folds, float(learned.calibration.trust.min()))
+    return p if learned.success_name == CONSTANT else cross_calibrated(p, quality, folds)
 
 
 def versions() -> dict[str, str]:
@@ -164,7 +162,7 @@ def _tokens_out_of_fold(
 def _held_out(table: OutcomeTable, selection: Selection, trial: Trial, tokens: FloatArray) -> HeldOut:
     columns = [table.models.index(name) for name in trial.models]
     return HeldOut(
-        p_success=honest_calibration(selection.winner, selection.p_out_of_fold, trial, selection.trust),
+        p_success=honest_calibration(selection.winner, selection.p_out_of_fold, trial),
         quality=trial.quality,
         read_forecast=tokens[0],
         written_forecast=tokens[1],
@@ -174,14 +172,13 @@ def _held_out(table: OutcomeTable, selection: Selection, trial: Trial, tokens: F
 
 
 def _figures(selection: Selection, trial: Trial) -> dict[str, Any]:
-    p = honest_calibration(selection.winner, selection.p_out_of_fold, trial, selection.trust)
+    p = honest_calibration(selection.winner, selection.p_out_of_fold, trial)
     ece = per_model(p, trial.quality, expected_calibration_error)
     auc = per_model(p, trial.quality, area_under_roc)
     rows = zip(trial.models, np.nanmean(trial.quality, axis=0).tolist(), ece, auc, strict=True)
     return {
         "models": list(trial.models),
         "winner": selection.winner.label,
-        "trust": selection.trust,
         "candidates": selection.report(),
         "per_model": {
             name: {"mean_quality": mean, "ece": error, "auc": area} for name, mean, error, area in rows

@@ -1,9 +1,9 @@
-"""Which success model to trust, and how far: cross-validated by group, and the constant stays unless it is beaten.
+"""Which success model to serve: cross-validated by group; the constant wins ties.
 
-The best of many candidates looks better than it is, so one that was named before looking, the last, is tested alone, by a
-paired bootstrap over groups of near-duplicate tasks (Maurer, Hothorn and Lehmacher, "Multiple comparisons in drug clinical
-trials", 1995: tests in a fixed order need no correction). Evidence short of the level is trusted in proportion: forecasts
-are drawn that far toward each model's mean, where they choose as a constant does.
+The best of many candidates looks better than it is, so the last, named before looking, is served unless another is ahead of
+it by a standard error (Breiman et al., "Classification and regression trees", 1984, section 3.4.3), and the constant keeps
+its place unless the last is ahead of it. How far forecasts may leave the means is the calibration's to say; whether the
+router serves at all is for the test part to decide, which took no part in any of this.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ ORDER = "order"  # the option of estimators that ask which model is cheaper; the
 DIALS = np.unique(np.concatenate([np.linspace(0.0, 1.0, 21), 1.0 / (1.0 + np.logspace(-3.0, 1.0, 31))]))
 FOLDS = 5
 RESAMPLES = 300
-LEVEL = 0.05  # chance that shuffled labels are trusted in full
 
 
 @dataclass(frozen=True)
@@ -103,12 +102,11 @@ class Score:
 
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """The winner, its raw out-of-fold forecasts (n, m), everyone's figures, and how far to trust it, in [0, 1]."""
+    """The winner, its raw out-of-fold forecasts (n, m), and everyone's figures."""
 
     winner: Candidate
     p_out_of_fold: FloatArray
     scores: tuple[Score, ...]
-    trust: float
 
     def report(self) -> list[dict[str, Any]]:
         """Return the figures as plain rows, in the order in which candidates were given."""
@@ -129,7 +127,7 @@ def group_folds(groups: NDArray[np.int64], n_folds: int = FOLDS) -> NDArray[np.i
 def select(
     trial: Trial, candidates: Sequence[Candidate], advance: Callable[[int, int], None] | None = None
 ) -> Selection:
-    """Return the candidate with the highest out-of-fold hull lift.
+    """Return the candidate to serve: the last, or the one of highest out-of-fold hull lift where that is clearly ahead.
 
     The constant is always a candidate, and it wins unless the last candidate is ahead of it. Of candidates that differ
     in options alone, given in order, the rest are passed over once two in a row did worse than the one before.
@@ -150,9 +148,20 @@ def select(
             scores.append(_score(trial, candidate, calibrated, lifts[-1] - lifts[0], float(lifts[-1][0])))
         if advance is not None:
             advance(i + 1, len(contenders))
-    trust = trust_in(scores[-1])
-    best = int(np.argmax([score.lift for score in scores])) if trust > 0.0 else 0
-    return Selection(tried[best], forecasts[best], tuple(scores), trust if best else 1.0)
+    best = _best(lifts)
+    return Selection(tried[best], forecasts[best], tuple(scores))
+
+
+def _best(lifts: Sequence[FloatArray]) -> int:
+    """Return the place of the candidate to serve, given the lifts of each, plain first, then resampled.
+
+    The constant is the first.
+    """
+    last, best = len(lifts) - 1, int(np.argmax([lift[0] for lift in lifts]))
+    if lifts[last][0] - lifts[0][0] <= TOLERANCE:
+        return 0
+    ahead = lifts[best] - lifts[last]
+    return best if ahead[0] > ahead[1:].std(ddof=1) + TOLERANCE else last
 
 
 def _ordered(candidate: Candidate, trial: Trial) -> Candidate:
@@ -162,16 +171,6 @@ def _ordered(candidate: Candidate, trial: Trial) -> Candidate:
     usd = trial.usd_forecast.mean(axis=0)
     order = tuple(sorted(range(len(usd)), key=lambda j: (usd[j], trial.models[j])))
     return Candidate(candidate.name, {**candidate.options, ORDER: order})
-
-
-def trust_in(score: Score) -> float:
-    """Return how far the gain over the constant has come toward significance at LEVEL: 0 without gain, 1 beyond it."""
-    from scipy.special import ndtri  # spares serving its import
-
-    if not score.gain > TOLERANCE:
-        return 0.0
-    needed = float(ndtri(1.0 - LEVEL)) * score.gain_se
-    return float(min(score.gain / needed, 1.0)) if needed > 0.0 else 1.0
 
 
 def _out_of_fold(trial: Trial, candidate: Candidate) -> FloatArray:
@@ -184,7 +183,7 @@ def _out_of_fold(trial: Trial, candidate: Candidate) -> FloatArray:
 
 def honest_calibration(candidate: Candidate, p: FloatArray, trial: Trial, trust: float = 1.0) -> FloatArray:
     """Return out-of-fold forecasts p (n, m) calibrated on the other folds; the constant is left as it is."""
-    return p if candidate.name == CONSTANT else cross_calibrated(p, trial.quality, trial.folds, trust)
+    return p if candidate.name == CONSTANT else cross_calibrated(p, trial.quality, trial.folds)
 
 
 def _resampled_counts(trial: Trial) -> FloatArray:
