@@ -118,7 +118,8 @@ def shortened(text: str, longest: int = 120) -> str:
 def path_tree(answer: Mapping[str, Any], *, trace: bool = False) -> Tree:
     """Return the request as a tree: the decision, each attempt with its evidence, the sum; recordings say so.
 
-    With `trace` the forecast of every model is shown, what each attempt said, and the figures of each evidence.
+    With `trace` the forecast of every model is shown, what each attempt said, the figures of each evidence, and the checks
+    that had nothing to say.
     """
     tree = Tree(escape(f"{' > '.join(answer['path'])}"))
     router = tree.add(escape(f"router: {answer['decision']['reason']}"))
@@ -129,6 +130,8 @@ def path_tree(answer: Mapping[str, Any], *, trace: bool = False) -> Tree:
         if trace and attempt["text"] is not None:
             branch.add(escape(f"said: {shortened(attempt['text'])}"))
         for evidence in attempt["evidence"]:
+            if evidence["p_correct"] is None and not trace:
+                continue
             branch.add(
                 escape(f"{evidence['kind']}: {evidence['reason']}{_figures(evidence) if trace else ''}")
             )

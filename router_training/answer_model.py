@@ -21,10 +21,12 @@ from router_training.calibration import (
     fit_calibration,
 )
 from router_training.contract import DataError, FloatArray, UsageError
+from router_training.findings import findings
 from router_training.learning.estimation import fit_logistic, is_varied, logit, sigmoid
 from router_training.learning.fitting import out_of_fold_prior, versions
 from router_training.learning.policy_files import REMEDY, read_folder, write_folder
 from router_training.learning.selection import CONSTANT, area_under_roc, group_folds
+from router_training.likelihood import RATIOS, measure
 from router_training.outcomes import OutcomeTable
 from router_training.policy import Policy
 
@@ -184,6 +186,7 @@ def fit_on_answers(
         C, p = _out_of_fold(inputs, graded, folds[task], seed)
         weights, intercept = fit_logistic(inputs, graded, C)
         trees = fit_trees(inputs, graded, seed)
+    found = [findings(prompt, text) for prompt, text in zip(answers.prompts, answers.texts, strict=True)]
     honest = cross_calibrated(p, graded[:, None], folds[task])[:, 0]
     p_out_of_fold = np.full(quality.shape, np.nan)
     p_out_of_fold[task, model] = honest
@@ -201,6 +204,7 @@ def fit_on_answers(
             "seed": seed,
             "ece": expected_calibration_error(honest, graded),
             "brier": float(np.mean((honest - graded) ** 2)),
+            RATIOS: measure(found, answers.p_prior, graded).plain(),
             "per_model": _figures(policy, model, honest, answers.p_prior, graded),
             "versions": versions(),
         },

@@ -41,7 +41,8 @@ class UsageError(PointsmanError, ValueError):
 class Task:
     """One prompt with what is known of it.
 
-    `reference` is read by the grader called `grader`; both are absent in live traffic.
+    `reference` is read by the grader called `grader`; both are absent in live traffic. `json_schema`, as JSON text, is
+    what the request says that the answer must fit.
     """
 
     prompt: str
@@ -49,6 +50,7 @@ class Task:
     task_type: str | None = None
     reference: str | None = None
     grader: str | None = None
+    json_schema: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,9 @@ from pkgutil import iter_modules
 from typing import Any, Protocol
 
 from router_training.contract import Attempt, Evidence, Forecast, Task, UsageError
+from router_training.likelihood import RATIOS, LikelihoodRatios, weighed
 
+DETERMINISTIC = ("completeness", "format", "code", "arithmetic", "grounding")
 DECISIVE = 0.02
 """At this p_correct or below an answer is certainly useless, and no further evidence is gathered."""
 WEIGHED = ("learned", "check")
@@ -45,8 +47,12 @@ def load(name: str, **options: Any) -> Verifier:
 
 
 def standard(answer_model: Any = None) -> tuple[Verifier, ...]:
-    """Return the usual verifiers in their order: deterministic evidence first, then the answer model if given."""
-    deterministic = (load("completeness"), load("format"))
+    """Return the usual verifiers in their order: deterministic evidence first, then the answer model if given.
+
+    What a finding is worth is what the answer model's training measured, else the usual.
+    """
+    ratios = LikelihoodRatios.from_plain(getattr(answer_model, "metadata", {}).get(RATIOS))
+    deterministic = tuple(load(name, ratios=ratios) for name in DETERMINISTIC)
     return deterministic if answer_model is None else (*deterministic, load("learned", model=answer_model))
 
 
@@ -56,20 +62,14 @@ def comparing(verifiers: Sequence[Verifier], joint: Any = None) -> tuple[Verifie
 
 
 def verified(verifiers: Sequence[Verifier], task: Task, attempt: Attempt, forecast: Forecast) -> Attempt:
-    """Return the attempt with its evidence and confidence.
-
-    The learned verifier, which has weighed the rest, has the last word unless something decisive was found
-    before it; without one the worst finding counts, and without any finding the forecast stands.
-    """
+    """Return the attempt with its evidence, and the confidence that `likelihood.weighed` makes of it."""
     evidence: list[Evidence] = []
     for verifier in verifiers:
         found = verifier(task, attempt, forecast)
         evidence.append(found)
         if found.p_correct is not None and found.p_correct <= DECISIVE:
             break
-    spoken = {one.kind: one.p_correct for one in evidence if one.p_correct is not None}
-    worst = min(spoken.values(), default=forecast.p_success)
-    confidence = worst if worst <= DECISIVE else spoken.get("learned", worst)
+    confidence = weighed(evidence, forecast.p_success, DECISIVE)
     return replace(attempt, confidence=confidence, evidence=tuple(evidence))
 
 

@@ -1,30 +1,23 @@
-"""Is this an answer at all: empty, declined, going in circles, cut off?"""
+"""Is this an answer at all: empty, declined, going in circles, cut off, the question over again?"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
-from router_training.answers import answer_checks as checks
+from router_training.answers.shown import shown
 from router_training.contract import Attempt, Evidence, Forecast, Task
+from router_training.findings.completeness import find
+from router_training.likelihood import LikelihoodRatios
 
 
 @dataclass(frozen=True)
 class Verifier:
     """Reports the gravest flaw that spoils an answer whatever was asked; without one it is silent."""
 
+    ratios: LikelihoodRatios = field(default_factory=LikelihoodRatios)
     instant: ClassVar[bool] = True
 
     def __call__(self, task: Task, attempt: Attempt, forecast: Forecast, /) -> Evidence:
-        text = attempt.text or ""
-        flaws = (
-            (checks.is_empty(text), 0.0, "the answer is empty"),
-            (checks.is_refusal(text), 0.1, "the model declines to answer"),
-            (checks.is_repetitive(text), 0.1, "the answer repeats itself"),
-            (attempt.finish_reason == "length", 0.3, "the answer hit its token limit"),
-            (checks.is_cut_off(text), 0.3, "the answer stops in the middle"),
-        )
-        for found, p_correct, reason in flaws:
-            if found:
-                return Evidence("completeness", p_correct, reason)
-        return Evidence("completeness", None, "the answer is complete")
+        finding = find(task.prompt, shown(attempt.text or ""), attempt.finish_reason)
+        return self.ratios.evidence(finding, forecast.p_success)

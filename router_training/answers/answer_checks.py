@@ -12,6 +12,9 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
+
+from router_training.answers.shown import visible
 
 FENCED = re.compile(r"```[ \t]*+([\w+-]*+)[ \t]*+\n(.*?)(?:```|\Z)", re.DOTALL)
 REFUSAL = re.compile(
@@ -52,7 +55,7 @@ def quietly() -> Iterator[None]:
 
 def is_empty(answer: str) -> bool:
     """Tell whether nothing visible was said."""
-    return not answer.strip()
+    return not visible(answer).strip()
 
 
 def is_refusal(answer: str) -> bool:
@@ -86,9 +89,15 @@ def asks_json(prompt: str) -> bool:
 
 def holds_json(answer: str) -> bool:
     """Tell whether the answer holds a JSON object or array, bare or in a code block."""
-    return any(_is_json(text) for text in (answer, *(body for _, body in FENCED.findall(answer)))) or any(
-        _begins_with_json(answer[start:]) for start in _openings(answer)
-    )
+    return bool(json_values(answer))
+
+
+def json_values(answer: str) -> list[Any]:
+    """Return the JSON objects and arrays in an answer: the whole, its code blocks, and those that it begins."""
+    texts = (answer, *(body for _, body in FENCED.findall(answer)))
+    found = [value for text in texts if isinstance(value := _whole_json(text), dict | list)]
+    found += [value for start in _openings(answer) if (value := _leading_json(answer, start)) is not None]
+    return found
 
 
 def _openings(answer: str) -> list[int]:
@@ -96,19 +105,18 @@ def _openings(answer: str) -> list[int]:
     return [start for start in (answer.find("{"), answer.find("[")) if start >= 0]
 
 
-def _is_json(text: str) -> bool:
+def _whole_json(text: str) -> Any:
     try:
-        return isinstance(json.loads(text), dict | list)
+        return json.loads(text)
     except (ValueError, RecursionError):
-        return False
+        return None
 
 
-def _begins_with_json(text: str) -> bool:
+def _leading_json(text: str, start: int) -> Any:
     try:
-        json.JSONDecoder().raw_decode(text)
+        return json.JSONDecoder().raw_decode(text, start)[0]
     except (ValueError, RecursionError):
-        return False
-    return True
+        return None
 
 
 def asks_python(prompt: str) -> bool:
