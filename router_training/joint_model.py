@@ -18,11 +18,11 @@ from router_training.joint.plans import ANYONE, Plans
 from router_training.joint.prompt_prior import PromptPrior
 from router_training.learning.estimation import logit, sigmoid
 from router_training.learning.policy_files import REMEDY, read_folder, write_folder
+from router_training.likelihood import worth
 
 KIND = "joint_model"
 JOINT_FOLDER = "joint"
 COMBINED = "agreement"
-ALONE = "learned"
 CHECK = "check"
 ASKED_ANYWAY = 0.9
 
@@ -136,7 +136,11 @@ class JointModel:
         expected = {forecast.model: forecast.usd for forecast in forecasts}
         usd = np.array([expected.get(one, np.inf) for one in self.models])
         prior = self.prior.predict([prompt])[0]
-        alone = [worth_alone(known[j], prior[j]) if j in known else prior[j] for j in range(len(prior))]
+        given = {forecast.model: forecast.p_success for forecast in forecasts}
+        alone = [
+            worth_alone(known[j], prior[j], given.get(name)) if j in known else prior[j]
+            for j, name in enumerate(self.models)
+        ]
         texts = [known[j].text if j in known else None for j in range(len(self.models))]
         agrees, is_nothing = agreement(prompt, texts)
         unknown = np.full((1, len(self.models)), np.nan)
@@ -166,16 +170,13 @@ class JointModel:
         write_folder(Path(path), KIND, {"models": list(self.models), "metadata": dict(self.metadata)}, arrays)
 
 
-def worth_alone(attempt: Attempt, p_prior: float) -> float:
-    """Return what an answer is worth looked at by itself: what the answer model said, else the worst finding.
+def worth_alone(attempt: Attempt, p_prior: float, p_forecast: float | None = None) -> float:
+    """Return what an answer is worth looked at by itself: see `likelihood.worth`.
 
-    Without any finding the forecast stands. What a checking model said adds its log-odds.
+    What a checking model said adds its log-odds.
     """
-    spoken = {one.kind: one.p_correct for one in attempt.evidence if one.p_correct is not None}
-    spoken.pop(COMBINED, None)
+    alone = worth((one for one in attempt.evidence if one.kind not in (COMBINED, CHECK)), p_prior, p_forecast)
     checks = [one.p_correct for one in attempt.evidence if one.kind == CHECK and one.p_correct is not None]
-    spoken.pop(CHECK, None)
-    alone = spoken.get(ALONE, min(spoken.values(), default=p_prior))
     return float(sigmoid(logit(np.array([alone, *checks])).sum()))
 
 

@@ -45,7 +45,9 @@ USUAL: Mapping[str, float] = {
 RATIOS = "likelihood_ratios"
 """Where an answer model's metadata keeps what its training measured."""
 LEARNED = "learned"
-INDEPENDENT = ("self_consistency", "logprobs", "judge")
+DECISIVE = 0.02
+"""At this p_correct or below an answer is certainly useless, and no further evidence is gathered."""
+NEWS = ("self_consistency", "logprobs", "judge")
 PSEUDO_ANSWERS = 8.0
 LEAST = 0.005
 STEEPEST_SHIFT = 30.0
@@ -133,21 +135,26 @@ def _measured(key: str, p_prior: FloatArray, quality: FloatArray) -> Measured:
     return Measured(max(math.exp(float(shift)), LEAST), len(quality))
 
 
-def weighed(evidence: Iterable[Evidence], p_prior: float, decisive: float) -> float:
+def worth(evidence: Iterable[Evidence], p_prior: float, p_forecast: float | None = None) -> float:
     """Return one confidence from what verifiers said of one answer by itself.
 
     The learned verifier, which has seen what the checks see, has the word among them; without it the worst finding
-    counts, and without any the prior stands. What asks a model (samples, probabilities of tokens, a judge) is news to
-    it: the log-odds by which each moved the prior are added. At `decisive` or below nothing else counts.
+    counts, and without any the prior stands. What was learnt by asking a model (samples, probabilities of tokens, a
+    judge) is news to it: the log-odds by which each moved the forecast are added. At DECISIVE or below a finding
+    settles it.
+
+    Args:
+        evidence: of this answer, without that which compares answers.
+        p_prior: P(success) before the answer was looked at.
+        p_forecast: the forecast that the verifiers were given, if it is not the prior.
     """
     spoken = {one.kind: one.p_correct for one in evidence if one.p_correct is not None}
-    worst = min(spoken.values(), default=p_prior)
-    if worst <= decisive:
-        return worst
-    news = [p for kind, p in spoken.items() if kind in INDEPENDENT]
-    seen = [p for kind, p in spoken.items() if kind not in INDEPENDENT]
-    base = spoken.get(LEARNED, min(seen, default=p_prior))
-    if not news:
-        return base
-    moved = logit(np.array([base, *news])) - logit(np.array([0.5, *[p_prior] * len(news)]))
-    return float(sigmoid(moved.sum()))
+    news = [spoken.pop(kind) for kind in NEWS if kind in spoken]
+    learned = spoken.pop(LEARNED, None)
+    worst = min(spoken.values(), default=1.0)
+    base = learned if learned is not None else min(spoken.values(), default=p_prior)
+    if worst <= DECISIVE or not news:
+        return min(worst, base) if worst <= DECISIVE else base
+    given = p_prior if p_forecast is None else p_forecast
+    moved = logit(np.array(news)) - logit(np.array([given]))
+    return float(sigmoid(logit(np.array([base])) + moved.sum())[0])

@@ -14,12 +14,10 @@ from pkgutil import iter_modules
 from typing import Any, Protocol
 
 from router_training.contract import Attempt, Evidence, Forecast, Task, UsageError
-from router_training.likelihood import RATIOS, LikelihoodRatios, weighed
+from router_training.likelihood import DECISIVE as DECISIVE, LEARNED, NEWS, RATIOS, LikelihoodRatios, worth
 
 DETERMINISTIC = ("completeness", "format", "code", "arithmetic", "grounding")
-DECISIVE = 0.02
-"""At this p_correct or below an answer is certainly useless, and no further evidence is gathered."""
-WEIGHED = ("learned", "check")
+WEIGHED = (LEARNED, "check", *NEWS)
 """Opinions: other answers can outweigh these, whatever they say."""
 
 
@@ -62,14 +60,14 @@ def comparing(verifiers: Sequence[Verifier], joint: Any = None) -> tuple[Verifie
 
 
 def verified(verifiers: Sequence[Verifier], task: Task, attempt: Attempt, forecast: Forecast) -> Attempt:
-    """Return the attempt with its evidence, and the confidence that `likelihood.weighed` makes of it."""
+    """Return the attempt with its evidence, and the confidence that `likelihood.worth` makes of it."""
     evidence: list[Evidence] = []
     for verifier in verifiers:
         found = verifier(task, attempt, forecast)
         evidence.append(found)
-        if found.p_correct is not None and found.p_correct <= DECISIVE:
+        if found.p_correct is not None and found.p_correct <= DECISIVE and found.kind not in NEWS:
             break
-    confidence = weighed(evidence, forecast.p_success, DECISIVE)
+    confidence = worth(evidence, forecast.p_success)
     return replace(attempt, confidence=confidence, evidence=tuple(evidence))
 
 
