@@ -134,6 +134,48 @@ async def test_whoever_needs_no_key_has_no_budget_either(gate, open_gate):
     assert hold.usd == 1e6
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"host": "localhost:8080"},
+        {"host": "127.0.0.1"},
+        {"host": "[::1]:8080", "origin": "http://localhost:8080"},
+    ],
+)
+async def test_without_keys_this_machine_may_ask(gate, headers):
+    assert await gate.admit(headers) == await gate.identify(headers) == Caller()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"host": "rebound.example:8080"},
+        {"host": "localhost:8080", "origin": "https://example.org"},
+        {"host": "localhost", "origin": "null"},
+        {"host": "localhost.example.org"},
+        {"host": "127.0.0.1@example.org"},
+        {"host": "[::1"},
+    ],
+)
+async def test_without_keys_no_page_of_another_site_may_ask(gate, headers):
+    refused = await refusal(gate.admit(headers))
+    assert (refused.status, refused.code) == (403, "not_local")
+
+
+async def test_a_key_opens_from_everywhere(gate, keys):
+    headers = {"host": "gateway.example", "origin": "https://app.example", **bearer(keys.add("alice"))}
+    assert (await gate.admit(headers)).name == "alice"
+
+
+async def test_telling_who_asks_counts_against_no_rate(gate, keys):
+    headers = bearer(keys.add("alice", Allowance(requests_per_minute=1)))
+    for _ in range(5):
+        assert (await gate.identify(headers)).name == "alice"
+    await gate.admit(headers)
+    assert (await refusal(gate.admit(headers))).status == 429
+
+
 def test_closing_writes_what_was_spent(tmp_path):
     accounts = Accounts(tmp_path / "keys.db")
     secret = Keys(accounts).add("alice", Allowance(usd_per_day=1.0))

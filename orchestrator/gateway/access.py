@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from orchestrator.gateway.accounts import Accounts
 from orchestrator.gateway.callers import Caller
@@ -43,9 +44,18 @@ class KeyGate:
         """Return who asks; it counts against the key's rate.
 
         Raises:
-            ApiError: 401 without a key in use, 429 where its requests come too fast.
+            ApiError: 401 without a key in use, 429 where its requests come too fast; without keys 403 where a web
+                page of somebody else may be asking.
         """
-        return await self._in_thread(self._admit, secret_of(headers.get("authorization")))
+        return await self._in_thread(self._admit, headers)
+
+    async def identify(self, headers: Mapping[str, str]) -> Caller:
+        """Return who asks, counted against no rate.
+
+        Raises:
+            ApiError: as `admit`, but for 429.
+        """
+        return await self._in_thread(self._identify, headers)
 
     async def reserve(self, caller: Caller, usd: float, least_usd: float | None = None) -> Hold:
         """Set aside the most that a request may cost; it has to keep to the hold's `usd` (see `Ledger.reserve`).
@@ -70,18 +80,23 @@ class KeyGate:
         self._thread.shutdown(wait=True)
         self._accounts.close()
 
-    def _admit(self, secret: str | None) -> Caller:
-        key = self._keys.find(secret)
-        if key is None:
-            self._guarded = self._guarded or self._keys.configured()
-            if self._guarded:
-                raise _unknown(secret)
-            return Caller()
-        too_soon = self._ledger.enter(key)
-        if too_soon is not None:
+    def _admit(self, headers: Mapping[str, str]) -> Caller:
+        caller = self._identify(headers)
+        if caller.key is not None and (too_soon := self._ledger.enter(caller.key)) is not None:
             raise _too_soon(too_soon)
-        models = None if key.allowance.models is None else frozenset(key.allowance.models)
-        return Caller(key.name, models, key.allowance.operator, key)
+        return caller
+
+    def _identify(self, headers: Mapping[str, str]) -> Caller:
+        secret = secret_of(headers.get("authorization"))
+        key = self._keys.find(secret)
+        if key is not None:
+            models = None if key.allowance.models is None else frozenset(key.allowance.models)
+            return Caller(key.name, models, key.allowance.operator, key)
+        self._guarded = self._guarded or self._keys.configured()
+        if self._guarded:
+            raise _unknown(secret)
+        require_local(headers)
+        return Caller()
 
     async def _in_thread(self, work: Callable[..., Result], *arguments: object) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
@@ -130,6 +145,25 @@ def require_operator(caller: Caller) -> None:
             f"the key {caller.name!r} is no operator's; make one with `pointsman keys add NAME --operator`"
         )
         raise ApiError(403, message, "operator_required")
+
+
+def require_local(headers: Mapping[str, str]) -> None:
+    """Check that no web page of somebody else sent this, which a browser lets it do even to this very machine.
+
+    Raises:
+        ApiError: 403, because the page that asks, or the name under which it found us, is not local.
+    """
+    for name, address in (("Host", f"//{headers.get('host', '')}"), ("Origin", headers.get("origin", "//"))):
+        if address != "//" and _host_in(address) not in LOOPBACK:
+            message = f"without API keys only this machine is served, and {name} is another; run `pointsman keys add NAME`"
+            raise ApiError(403, message, "not_local")
+
+
+def _host_in(address: str) -> str | None:
+    try:
+        return urlsplit(address).hostname
+    except ValueError:
+        return None
 
 
 def check_binding(host: str, *, guarded: bool) -> None:

@@ -34,6 +34,14 @@ class Gate(Protocol):
         """
         ...
 
+    async def identify(self, headers: Mapping[str, str]) -> Caller:
+        """Return who asks, as `admit` does, for what asks no model and counts against no limit.
+
+        Raises:
+            ApiError: 401 without a valid key.
+        """
+        ...
+
     async def reserve(self, caller: Caller, usd: float, least_usd: float | None = None) -> Hold:
         """Set aside the most that a request may cost; it has to keep to the hold's `usd` (see `Ledger.reserve`).
 
@@ -53,6 +61,9 @@ class OpenGate:
     async def admit(self, headers: Mapping[str, str]) -> Caller:
         return Caller()
 
+    async def identify(self, headers: Mapping[str, str]) -> Caller:
+        return Caller()
+
     async def reserve(self, caller: Caller, usd: float, least_usd: float | None = None) -> Hold:
         return Hold("", "", usd)
 
@@ -67,6 +78,7 @@ class Served:
     `answer` is the graph's last state (`nodes.Answer`), empty where the request was refused before. `asked_for` is the
     caller's `model`; `reference_usd` is what the reference model is forecast to cost for the same request, None where
     nobody knows; `first_token_s` is None where nothing was streamed; `is_broken_off` marks callers that hung up.
+    `prompt` is what was asked, for those who may show it.
     """
 
     caller: Caller
@@ -79,6 +91,7 @@ class Served:
     reference_usd: float | None = None
     first_token_s: float | None = None
     is_broken_off: bool = False
+    prompt: str = ""
 
 
 class Watcher(Protocol):
