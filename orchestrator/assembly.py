@@ -9,11 +9,12 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.tools import BaseTool
 
 from orchestrator import strategies
+from orchestrator.batching import Batcher
 from orchestrator.health import Health
 from orchestrator.limits import Limits, is_number
 from orchestrator.nodes.router import RouterNode
 from orchestrator.roles import RoleForecaster, TypeRoutes
-from router_training.contract import Catalogue, Forecast, Forecaster, ModelCard, Task, UsageError
+from router_training.contract import Catalogue, Forecaster, ModelCard, UsageError
 
 
 def priced(policy: Forecaster | None, catalogue: Catalogue | None) -> Forecaster | None:
@@ -68,12 +69,11 @@ def make_router(
         forecaster = RoleForecaster(cards)
         return RouterNode(forecaster, decide, dial, cards, TypeRoutes(cards), sticky=sticky, health=health)
 
-    def forecast(task: Task) -> tuple[Forecast, ...]:
-        return tuple(one for one in policy.forecast([task.prompt]).row(0) if one.model in cards)
-
     routes = TypeRoutes(cards, getattr(policy, "best_of_type", None))
     scale = getattr(policy, "usd_scale", None)
-    return RouterNode(forecast, decide, dial, cards, routes, scale, sticky, health, operating_dial(policy))
+    return RouterNode(
+        Batcher(policy, cards), decide, dial, cards, routes, scale, sticky, health, operating_dial(policy)
+    )
 
 
 def operating_dial(policy: Forecaster) -> Callable[[float], float | None] | None:

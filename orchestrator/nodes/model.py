@@ -82,8 +82,10 @@ class ModelNode(Step):
         return replace(answered, text=None, error=f"refused: {reason}", failure=failures.REFUSED.name)
 
     def client(self, call: Mapping[str, Any]) -> Runnable[Any, BaseMessage]:
-        """Return the model with the tools that it may call."""
-        return rounds.with_tools(self.model, self.card, self.tools, call)
+        """Return the model with the tools that it may call and the options of the request; a check has neither."""
+        client = rounds.with_tools(self.model, self.card, self.tools, call)
+        options = call.get("options") if "decision" in call else None
+        return client.bind(**options) if options else client
 
     def written(
         self, attempt: Attempt, message: BaseMessage | None, call: Mapping[str, Any]

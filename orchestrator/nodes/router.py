@@ -30,6 +30,7 @@ from router_training.contract import Catalogue, Decision, Forecast, Task
 class RouterNode(Step):
     """Asks the policy what to expect, and the strategy what to do; every request starts here, afresh.
 
+    A `forecast` that has a method `later` is awaited there; any other runs in a thread, unless it is `instant`.
     `operating` returns the dial that reaches a share of the best model's quality, None where no dial is known to.
     """
 
@@ -47,19 +48,20 @@ class RouterNode(Step):
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
         start = time.perf_counter()
         forecasts = self.forecast(task_of(input))
-        return self.begin(input, forecasts, time.perf_counter() - start)
+        return self.begin(input, forecasts, time.perf_counter() - start, trace_id_of(config))
 
     async def ainvoke(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
     ) -> dict[str, Any]:
         if getattr(self.forecast, "instant", False):
-            return self.invoke(input)
+            return self.invoke(input, config)
         start = time.perf_counter()
-        forecasts = await asyncio.to_thread(self.forecast, task_of(input))
-        return self.begin(input, forecasts, time.perf_counter() - start)
+        task, later = task_of(input), getattr(self.forecast, "later", None)
+        forecasts = await (asyncio.to_thread(self.forecast, task) if later is None else later(task))
+        return self.begin(input, forecasts, time.perf_counter() - start, trace_id_of(config))
 
     def begin(
-        self, state: Mapping[str, Any], forecasts: tuple[Forecast, ...], elapsed_s: float
+        self, state: Mapping[str, Any], forecasts: tuple[Forecast, ...], elapsed_s: float, trace_id: str
     ) -> dict[str, Any]:
         """Make the first move and write down why."""
         forecasts = conversation.priced(forecasts, self.cards, messages_of(state), state.get("tools"))
@@ -69,7 +71,7 @@ class RouterNode(Step):
         move = self.kept(state, situation, within_limits(self.strategy(situation), situation))
         decision = decided(situation, move)
         return {
-            "trace_id": uuid7().hex,
+            "trace_id": trace_id,
             "decision": plain.plain(decision),
             "move": written(move, situation),
             "attempts": [],
@@ -137,6 +139,12 @@ class RouterNode(Step):
             pointed_to=self.routes(task.task_type, limits.dial),
             joint=self.joint,
         )
+
+
+def trace_id_of(config: RunnableConfig | None) -> str:
+    """Return what the request is called: `trace_id` of the config's `configurable`, by default a new number."""
+    given = (config or {}).get("configurable", {}).get("trace_id")
+    return str(given or uuid7().hex)
 
 
 def _typed(task: Task, forecasts: Sequence[Forecast]) -> Task:

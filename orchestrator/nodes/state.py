@@ -22,7 +22,8 @@ APPROVAL, CODE = "approval", "code"
 class Request(TypedDict, total=False):
     """What a caller gives: `input` or `messages`, and if wanted a task type and limits (see `moves.Limits`).
 
-    `tools`, in OpenAI's form, are run by the caller: an answer may hold `tool_calls` instead of a text.
+    `tools`, in OpenAI's form, are run by the caller: an answer may hold `tool_calls` instead of a text. `options` are
+    keyword arguments of every call that answers the request; the models must know them.
     """
 
     input: str
@@ -37,6 +38,7 @@ class Request(TypedDict, total=False):
     deny: list[str] | None
     tools: list[dict[str, Any]] | None
     tool_choice: str | dict[str, Any] | None
+    options: dict[str, Any] | None
 
 
 class Answer(Request, total=False):
