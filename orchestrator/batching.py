@@ -34,7 +34,7 @@ class Batcher:
         found: Future[Row] = Future()
         with self._lock:
             self._waiting.append((task.prompt, found))
-        self._worker.submit(self._work)
+        asyncio.get_running_loop().run_in_executor(self._worker, self._work)
         return await asyncio.wrap_future(found)
 
     def _work(self) -> None:
@@ -45,10 +45,10 @@ class Batcher:
             return
         try:
             forecasts = self._policy.forecast([prompt for prompt, _ in batch])
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001  # a worker hands over whatever was raised
             for _, found in batch:
                 found.set_exception(error)
-            raise
+            return
         for i, (_, found) in enumerate(batch):
             found.set_result(self._row(forecasts, i))
 

@@ -52,6 +52,7 @@ async def test_a_caller_who_has_gone_is_not_forecast_for():
     batcher = Batcher(policy, policy.models)
     first, second, third = await together(batcher, ["first", "second", "third"])
     second.cancel()
+    await asyncio.gather(second, return_exceptions=True)
     policy.gate.set()
     await asyncio.gather(first, third)
     assert all("second" not in batch for batch in policy.batches[1:])
