@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from router_training.outcomes import OutcomeTable
 
 
-def chat_model(card: ModelCard) -> BaseChatModel:
+def chat_model(card: ModelCard, environment: Mapping[str, str] = os.environ) -> BaseChatModel:
     """Build the client of a card; the key is read from the environment variable that the card names.
 
     It makes one try: what is worth repeating is repeated by `orchestrator.calls`, which knows the deadline.
@@ -45,7 +45,7 @@ def chat_model(card: ModelCard) -> BaseChatModel:
         options["max_tokens"] = card.max_tokens
     if card.base_url is not None:
         options["base_url"] = card.base_url
-    if (key := _key(card)) is not None:
+    if (key := api_key(card, environment)) is not None:
         options["api_key"] = key
     if card.provider == "openai":
         from langchain_openai import ChatOpenAI  # a second of import that other models spare
@@ -66,11 +66,16 @@ def key_variable(card: ModelCard) -> str | None:
     return card.api_key_env
 
 
-def _key(card: ModelCard) -> str | None:
+def api_key(card: ModelCard, environment: Mapping[str, str] = os.environ) -> str | None:
+    """Return the key of a card's endpoint, None where the provider's package looks for one by itself.
+
+    Raises:
+        UsageError: if the variable that should hold it is empty.
+    """
     variable = key_variable(card)
     if variable is None:  # a local server asks for no key, but the client insists on one
         return "none" if card.provider == "openai" else None
-    if not (key := os.environ.get(variable)):
+    if not (key := environment.get(variable)):
         raise UsageError(
             f"model {card.name!r} needs a key and the environment variable {variable} is empty; "
             "set it, or name another with api_key_env in the models file"

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import APIRouter, FastAPI
 
+from orchestrator.gateway import chat
 from orchestrator.gateway.errors import answer_errors
 from orchestrator.gateway.service import Service
 
@@ -13,9 +17,15 @@ def create_app(service: Service, *routers: APIRouter) -> FastAPI:
 
     Routes find the service as `request.app.state.service`.
     """
-    app = FastAPI(title="Pointsman", docs_url="/docs", redoc_url=None)
+
+    @asynccontextmanager
+    async def running(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await service.close()
+
+    app = FastAPI(title="Pointsman", docs_url="/docs", redoc_url=None, lifespan=running)
     app.state.service = service
     answer_errors(app)
-    for router in routers:
+    for router in (chat.router, *routers):
         app.include_router(router)
     return app

@@ -1,11 +1,16 @@
-"""What the routes share: the router in use, the graphs over it, who is let in, and who is told."""
+"""What the routes share: the router in use, the connections, who is let in, and who is told."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
 
+import aiohttp
+
 from orchestrator.gateway.callers import Gate, OpenGate, Served, Watcher
+from orchestrator.gateway.conversations import Conversations
+from orchestrator.gateway.errors import ApiError
+from orchestrator.gateway.routing import Routing
 from orchestrator.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -13,11 +18,44 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Service:
-    """The state of one gateway process; a hot reload replaces `routing` as a whole, requests keep the one they began with."""
+    """The state of one gateway process.
+
+    A hot reload replaces `routing` as a whole; requests keep the one they began with.
+    """
 
     settings: Settings
+    routing: Routing | None = None
     gate: Gate = field(default_factory=OpenGate)
     watchers: list[Watcher] = field(default_factory=list)
+    conversations: Conversations = field(default_factory=Conversations)
+    connections: aiohttp.ClientSession | None = None
+    is_closing: bool = False
+
+    def session(self) -> aiohttp.ClientSession:
+        """Return the connections to all endpoints, made at first use in the running loop."""
+        if self.connections is None or self.connections.closed:
+            connector = aiohttp.TCPConnector(limit=0, limit_per_host=0, keepalive_timeout=30.0)
+            unlimited = aiohttp.ClientTimeout(
+                total=None, sock_connect=10.0
+            )  # each call has a limit of its own
+            self.connections = aiohttp.ClientSession(connector=connector, timeout=unlimited)
+        return self.connections
+
+    @property
+    def router(self) -> Routing:
+        """The router in use.
+
+        Raises:
+            ApiError: 503 while there is none yet.
+        """
+        if self.routing is None:
+            raise ApiError(
+                503,
+                "no router is loaded yet; try again in a moment",
+                "not_ready",
+                headers={"Retry-After": "1"},
+            )
+        return self.routing
 
     def tell(self, served: Served) -> None:
         """Tell every watcher of a request; one that fails costs nobody an answer."""
@@ -26,3 +64,8 @@ class Service:
                 watcher(served)
             except Exception:
                 logger.exception("a watcher failed; the answer is not affected")
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self.connections is not None:
+            await self.connections.close()

@@ -26,6 +26,8 @@ from router_training.contract import Attempt, ModelCard, PointsmanError
 
 CHARACTERS_PER_TOKEN = 4
 LONGEST_ERROR = 500
+NOT_STREAMED = TAG_NOSTREAM
+"""The tag of a call whose answer is checked before anyone sees it."""
 
 
 @dataclass(eq=False)
@@ -178,7 +180,7 @@ def _streamed(config: RunnableConfig | None, state: Mapping[str, Any]) -> Runnab
     if not state["move"]["check"]:
         return config
     config = config or {}
-    return {**config, "tags": [*(config.get("tags") or ()), TAG_NOSTREAM]}
+    return {**config, "tags": [*(config.get("tags") or ()), NOT_STREAMED]}
 
 
 def _refusal(message: BaseMessage) -> str | None:

@@ -1,0 +1,99 @@
+"""A router in use: policy, cards and clients, with the graphs built over them. A hot reload makes another one."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+
+from orchestrator.graph import build_graph
+from orchestrator.health import Health
+from orchestrator.moves import Move, Situation
+from orchestrator.strategies import load
+from orchestrator.verifiers import standard
+from router_training.answer_model import AnswerModel
+from router_training.contract import Catalogue, RequestRecord
+from router_training.policy import Policy
+
+STICKY = 0.05
+MOST_GRAPHS = 32
+
+
+def direct(situation: Situation) -> Move:
+    """Ask the one model that the caller names."""
+    return load("cost_based")(situation)
+
+
+@dataclass(frozen=True, eq=False)
+class Routing:
+    """Everything that answers requests; `policy` None routes by the roles of the cards.
+
+    `reference` is what savings are reckoned against: the model that does best on the tasks held out at training, for
+    it is what one would ask without a router; without a policy the dearest.
+    """
+
+    origin: str
+    policy: Policy | None
+    answer_model: AnswerModel | None
+    cards: Catalogue
+    clients: Mapping[str, BaseChatModel]
+    health: Health
+    feedback: Callable[[RequestRecord], object] | None
+    dial: float
+    reference: str
+    _graphs: OrderedDict[str, Any] = field(default_factory=OrderedDict, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def graph(self, strategy: str) -> Any:
+        """Return the graph that answers by a strategy.
+
+        Raises:
+            UsageError: if there is no such strategy.
+        """
+        return self._kept(strategy, lambda: self._build(strategy, self.policy, self.cards))
+
+    def graph_for(self, model: str) -> Any:
+        """Return the graph that asks the one model that is allowed: with the policy's forecasts where it knows it."""
+        known = self.policy is not None and model in self.policy.models
+        if known:
+            return self._kept("direct", lambda: self._build(direct, self.policy, self.cards))
+        return self._kept("unknown to the policy", lambda: self._build(direct, None, self.cards))
+
+    def _build(self, strategy: Any, policy: Policy | None, cards: Catalogue) -> Any:
+        if policy is not None:
+            cards = {name: cards[name] for name in policy.models}
+        return build_graph(
+            policy,
+            catalogue=cards,
+            strategy=strategy,
+            models=self.clients,
+            verifier=standard(None if policy is None else self.answer_model),
+            dial=self.dial,
+            sticky=STICKY,
+            feedback=self.feedback,
+            health=self.health,
+        )
+
+    def _kept(self, key: str, build: Callable[[], Any]) -> Any:
+        """Return a graph that was built before, or build it; callers choose strategies, so only so many are kept."""
+        with self._lock:
+            if key not in self._graphs:
+                self._graphs[key] = build()
+                if len(self._graphs) > MOST_GRAPHS:
+                    self._graphs.popitem(last=False)
+            self._graphs.move_to_end(key)
+            return self._graphs[key]
+
+
+def reference_of(policy: Policy | None, cards: Catalogue) -> str:
+    """Return the name of the reference model."""
+    if policy is not None and policy.learned.held_out is not None:
+        constants = [point for point in policy.operating_points if point.model is not None]
+        if constants:
+            best = max(constants, key=lambda point: (point.quality, -point.usd))
+            return str(best.model)
+    return max(cards.values(), key=lambda card: (card.usd_per_mtok_out, card.usd_per_mtok_in, card.name)).name
