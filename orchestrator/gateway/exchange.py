@@ -10,16 +10,20 @@ from typing import Any, Self
 from uuid import uuid4
 
 from fastapi import Request
+from langchain_core.messages import BaseMessage
 
 from orchestrator.gateway import answers
+from orchestrator.gateway.access import allowed_models, require_model
 from orchestrator.gateway.asked import Asked, asked
 from orchestrator.gateway.callers import Caller, Served
 from orchestrator.gateway.errors import ApiError
 from orchestrator.gateway.messages import from_openai
 from orchestrator.gateway.openai_schema import ChatRequest
+from orchestrator.gateway.paying import Payment
 from orchestrator.gateway.routing import Routing
 from orchestrator.gateway.service import Service
 from orchestrator.gateway.wire import Completion, Wire
+from orchestrator.nodes import conversation
 
 
 @dataclass(eq=False)
@@ -36,6 +40,7 @@ class Exchange:
     trace_id: str = field(default_factory=lambda: uuid4().hex)
     start: float = field(default_factory=time.perf_counter)
     first_token_s: float | None = None
+    prompt: str = ""
 
     @classmethod
     async def begin(cls, request: Request, given: ChatRequest) -> Self:
@@ -62,19 +67,39 @@ class Exchange:
         return self.asked.strategy or (settings.stream_strategy if self.given.stream else settings.strategy)
 
     async def answer(self) -> Mapping[str, Any]:
-        """Have the graph answer; return its last state."""
+        """Have the graph answer, and pay for it; return the graph's last state.
+
+        Raises:
+            ApiError: 429, because the caller's budget does not cover the request.
+        """
         direct = self.asked.direct
         graph = self.routing.graph(self.strategy) if direct is None else self.routing.graph_for(direct)
-        return self.answered(
-            await graph.ainvoke(self._request(), {"configurable": {"trace_id": self.trace_id}})
-        )
-
-    def _request(self) -> dict[str, Any]:
         messages = from_openai(self.given.messages)
+        self.prompt = conversation.shown(messages)
+        cards = [self.routing.cards[name] for name in (self._allowed() if direct is None else (direct,))]
+        try:
+            payment = await Payment.reserve(
+                self.service.gate, self.caller, self.given, messages, cards, self.asked.limits.get("max_usd")
+            )
+        except ApiError as error:
+            self.tell(error.status, {})
+            raise
+        state = None
+        try:
+            request = self._request(messages, payment.max_usd)
+            state = await graph.ainvoke(request, {"configurable": {"trace_id": self.trace_id}})
+        finally:
+            payment.pay(state, self.lost().get("usd"))
+        return self.answered(state)
+
+    def _allowed(self) -> tuple[str, ...]:
+        return allowed_models(self.caller, self.routing.cards)
+
+    def _request(self, messages: list[BaseMessage], max_usd: float | None) -> dict[str, Any]:
         self.service.conversations.tell(self.caller.name, self.asked.conversation, messages)
-        limits = dict(self.asked.limits)
+        limits = {**self.asked.limits, "max_usd": max_usd}
         if self.caller.models is not None and self.asked.direct is None:
-            own = self.caller.models.intersection(self.routing.cards)
+            own = set(self._allowed())
             limits["allow"] = sorted(own.intersection(limits.get("allow") or own))
         return {
             "messages": messages,
@@ -119,6 +144,7 @@ class Exchange:
                 answers.reference_usd_of(state, self.routing.reference) if "attempts" in state else None,
                 self.first_token_s,
                 is_broken_off,
+                self.prompt,
             )
         )
 
@@ -135,6 +161,7 @@ class Exchange:
 def _check(wanted: Asked, routing: Routing, caller: Caller) -> None:
     """Pass where the request names models and strategies that exist and that the caller may use."""
     if wanted.direct is None:
+        allowed_models(caller, routing.cards)
         if wanted.strategy is not None:
             routing.graph(wanted.strategy)
         return
@@ -145,8 +172,7 @@ def _check(wanted: Asked, routing: Routing, caller: Caller) -> None:
             "model_not_found",
             "model",
         )
-    if caller.models is not None and wanted.direct not in caller.models:
-        raise ApiError(403, f"this key may not use the model {wanted.direct!r}", "model_not_allowed", "model")
+    require_model(caller, wanted.direct)
 
 
 async def or_hang_up(request: Request, work: Any) -> Any:

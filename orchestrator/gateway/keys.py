@@ -47,6 +47,11 @@ class Allowance:
         if self.models is not None and not self.models:
             raise UsageError("models is empty; name at least one model, or none to allow all")
 
+    @property
+    def has_budget(self) -> bool:
+        """Whether there is a hard stop."""
+        return self.usd_per_day is not None or self.usd_per_month is not None
+
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
@@ -58,10 +63,6 @@ class ApiKey:
     revoked: str | None
     allowance: Allowance
     digest: bytes = field(repr=False)
-
-    def may_use(self, model: str) -> bool:
-        """Tell whether the key allows this model."""
-        return self.allowance.models is None or model in self.allowance.models
 
 
 class Keys:
