@@ -97,16 +97,16 @@ class GraphChatModel(BaseChatModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         state: dict[str, Any] = {}
-        modes = ["messages", "values"]
+        modes, words = ["messages", "values"], _Words(stop)
         request = self._request(messages, kwargs)
         for mode, part in self.graph.stream(request, _config(run_manager), stream_mode=modes):
             if mode == "values":
                 state = part
-            elif (chunk := _words(part[0])) is not None:
+            elif (chunk := words.after(str(part[0].text))) is not None:
                 if run_manager:
                     run_manager.on_llm_new_token(str(chunk.message.text), chunk=chunk)
                 yield chunk
-        yield _last(state)
+        yield _last(state, words.held)
 
     async def _astream(
         self,
@@ -116,16 +116,16 @@ class GraphChatModel(BaseChatModel):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         state: dict[str, Any] = {}
-        modes = ["messages", "values"]
+        modes, words = ["messages", "values"], _Words(stop)
         request = self._request(messages, kwargs)
         async for mode, part in self.graph.astream(request, _config(run_manager), stream_mode=modes):
             if mode == "values":
                 state = part
-            elif (chunk := _words(part[0])) is not None:
+            elif (chunk := words.after(str(part[0].text))) is not None:
                 if run_manager:
                     await run_manager.on_llm_new_token(str(chunk.message.text), chunk=chunk)
                 yield chunk
-        yield _last(state)
+        yield _last(state, words.held)
 
     def _request(self, messages: Sequence[BaseMessage], given: Mapping[str, Any]) -> dict[str, Any]:
         chosen = {key: given[key] for key in (*OPTIONS, "tools", "tool_choice") if key in given}
@@ -152,19 +152,44 @@ def _answer(state: Mapping[str, Any]) -> AIMessage:
 def _result(state: Mapping[str, Any], stop: Sequence[str] | None) -> ChatResult:
     message = _answer(state)
     if stop and isinstance(message.content, str):
-        ends = [place for mark in stop if (place := message.content.find(mark)) >= 0]
-        message = message.model_copy(update={"content": message.content[: min(ends, default=None)]})
+        message = message.model_copy(update={"content": message.content[: _end(message.content, stop)]})
     return ChatResult(generations=[ChatGeneration(message=message)])
 
 
-def _words(message: BaseMessage) -> ChatGenerationChunk | None:
-    """Return the text of a part of an answer; tool calls come whole, at the end."""
-    text = str(message.text)
-    return ChatGenerationChunk(message=AIMessageChunk(content=text)) if text else None
+def _end(text: str, stop: Sequence[str]) -> int | None:
+    """Return where the first of the stop marks begins; None where there is none."""
+    return min((place for mark in stop if mark and (place := text.find(mark)) >= 0), default=None)
 
 
-def _last(state: Mapping[str, Any]) -> ChatGenerationChunk:
-    """Return what is known only when the answer is complete."""
+class _Words:
+    """The parts of an answer as they may be shown: up to a stop mark, and never the beginning of one.
+
+    `held` is what may yet turn out to be one; tool calls come whole, at the end.
+    """
+
+    def __init__(self, stop: Sequence[str] | None) -> None:
+        self.held = ""
+        self._stop = tuple(stop or ())
+        self._is_over = False
+
+    def after(self, text: str) -> ChatGenerationChunk | None:
+        """Return what may be shown now that this text has come, if anything."""
+        if self._is_over:
+            return None
+        seen, end = self.held + text, _end(self.held + text, self._stop)
+        self._is_over = end is not None
+        shown = len(seen) - self._begun(seen) if end is None else end
+        self.held = seen[shown:] if end is None else ""
+        return ChatGenerationChunk(message=AIMessageChunk(content=seen[:shown])) if shown else None
+
+    def _begun(self, seen: str) -> int:
+        """Return how many characters at the end may be the beginning of a stop mark."""
+        begun = (n for mark in self._stop for n in range(1, len(mark)) if seen.endswith(mark[:n]))
+        return max(begun, default=0)
+
+
+def _last(state: Mapping[str, Any], held: str) -> ChatGenerationChunk:
+    """Return what is known only when the answer is complete, and the words held until then."""
     message = _answer(state)
     calls = [
         ToolCallChunk(name=call["name"], args=json.dumps(call["args"]), id=call["id"], index=i)
@@ -172,7 +197,7 @@ def _last(state: Mapping[str, Any]) -> ChatGenerationChunk:
     ]
     return ChatGenerationChunk(
         message=AIMessageChunk(
-            content="",
+            content=held,
             tool_call_chunks=calls,
             usage_metadata=message.usage_metadata,
             response_metadata=message.response_metadata,

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 from rich.tree import Tree
 
@@ -84,22 +86,22 @@ def _without_messages(answer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def comparison_page(console: Console, answers: Mapping[str, Mapping[str, Any]], as_json: bool) -> None:
-    """Print what each strategy came to on one prompt, side by side."""
+    """Print what each strategy came to on one prompt, side by side, then each answer with those who gave it."""
     if as_json:
         console.print_json(strict_json({name: _without_messages(answer) for name, answer in answers.items()}))
         return
-    table = Table()
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=0, collapse_padding=True)
     table.add_column("strategy", overflow="fold")
-    table.add_column("answer", overflow="fold")
     table.add_column("who answered", overflow="fold")
     for name in ("calls", "confidence", "USD", "seconds"):
         table.add_column(name, justify="right")
+    said: dict[str, list[str]] = {}
     for name, answer in answers.items():
         attempts = answer["attempts"]
         checks = sum(one["model"] is not None for attempt in attempts for one in attempt["evidence"])
+        said.setdefault(answer["result"], []).append(name)
         table.add_row(
-            escape(name),
-            escape(shortened(answer["result"])),
+            escape(name.replace("(", "\n(", 1)),
             escape(answer["model"] or "no model"),
             str(len(attempts) + checks),
             f"{answer['confidence']:.2f}",
@@ -107,6 +109,9 @@ def comparison_page(console: Console, answers: Mapping[str, Mapping[str, Any]], 
             f"{answer['latency_s']:.2f}",
         )
     console.print(table)
+    for text, names in said.items():
+        console.print(f"{', '.join(names)}:", style="bold", markup=False, highlight=False)
+        console.print(Padding(escape(shortened(text)), (0, 0, 0, 2)))
 
 
 def shortened(text: str, longest: int = 120) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -24,7 +25,7 @@ class RoleForecaster:
     instant: ClassVar[bool] = True
 
     def __call__(self, task: Task) -> tuple[Forecast, ...]:
-        """Return one forecast per card; novelty is 1, for nothing has been seen."""
+        """Return one forecast per card; novelty is 1 and no latency is known, for nothing has been seen."""
         role = ROLE_OF_TASK_TYPE.get(task.task_type, ROLE_OTHERWISE)
         chosen = card_for(role, self.catalogue).name
         prompt_tokens = len(task.prompt) / CHARACTERS_PER_TOKEN
@@ -33,7 +34,7 @@ class RoleForecaster:
                 model=name,
                 p_success=P_CHOSEN if name == chosen else P_OTHER,
                 usd=card.usd(prompt_tokens, card.max_tokens or USUAL_ANSWER_TOKENS),
-                latency_s=0.0,
+                latency_s=math.nan,
                 novelty=1.0,
             )
             for name, card in self.catalogue.items()

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 from router_training.cli import Data, Models, Router, evaluate_router, read_catalogue
 from router_training.terminal import progress_bars
@@ -19,9 +21,11 @@ def strategies() -> None:
     """
     from orchestrator.strategies import available, summary
 
-    width = max(map(len, available()))
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
     for name in available():
-        Console(highlight=False).print(f"[bold]{name:{width}}[/bold]  {summary(name)}", soft_wrap=True)
+        table.add_row(name, escape(summary(name)))
+    Console(highlight=False).print(table)
 
 
 def evaluate(

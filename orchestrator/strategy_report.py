@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich import box
 from rich.markup import escape
 from rich.table import Table
 
@@ -103,12 +104,18 @@ def render_strategies(found: StrategyReport) -> Table:
     table = Table(
         title=f"Strategies on {found.n_tasks:,} held-out tasks, dial {found.dial:g}{limit}",
         title_justify="left",
-        caption=f"± best: quality against {escape(found.best)}, the best constant; ± mix: against the mix of constants "
-        f"that costs as much; 95% intervals, paired resamples of tasks. Seconds are those of the recorded calls.{left_out}",
+        caption=f"cost: share of what {escape(found.best)} costs, the best constant; over mix: quality above the mix of "
+        f"constants that costs as much, with its 95% interval, bold where all of it is above 0; seconds: mean and 95% "
+        f"quantile of the recorded calls.{left_out}",
         caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=0,
+        collapse_padding=True,
     )
     table.add_column("who answers", overflow="fold")
-    for name in ("quality", "USD per 1,000", "cost vs best", "± best", "± mix", "calls", "seconds", "95%"):
+    for name in ("quality", "$/1,000", "cost", "over mix", "calls", "seconds", "95%"):
         table.add_column(name, justify="right")
     singles = sorted((row for row in found.rows if row.is_constant), key=lambda row: row.usd)
     for row in singles:
@@ -122,11 +129,10 @@ def render_strategies(found: StrategyReport) -> Table:
 
 def _cells(row: Row) -> tuple[str, ...]:
     return (
-        escape(row.name),
+        escape(row.name.replace("(", "\n(", 1).replace("always ", "always\n")),
         f"{row.quality:.3f}",
-        f"{row.usd * 1000:.4g}",
+        f"{row.usd * 1000:.3g}",
         f"{row.cost_share_of_best.value:.0%}",
-        f"{row.gain_over_best.value:+.3f}" if row.is_constant else _signed(row.gain_over_best),
         "" if row.is_constant else _signed(row.gain_over_mix),
         f"{row.calls:.2f}",
         f"{row.latency_s:.2f}" if row.latency_s else "–",
@@ -135,7 +141,7 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def _signed(interval: Interval) -> str:
-    return f"{interval.value:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"
+    return f"{interval.value:+.3f}\n\\[{interval.low:+.3f}, {interval.high:+.3f}]"
 
 
 def write_strategies(found: StrategyReport, folder: Path) -> None:

@@ -105,6 +105,20 @@ async def test_an_unchecked_answer_is_streamed_as_it_is_written():
     assert [chunk.content async for chunk in fresh().astream("hi") if chunk.content] == words
 
 
+@pytest.mark.parametrize(
+    ("stop", "said"),
+    [(["o th"], "one tw"), (["three four", ""], "one two three"), (["three", "two"], "one ")],
+)
+async def test_a_stream_ends_at_a_stop_mark_wherever_its_parts_break(stop, said):
+    def fresh():
+        writing = GenericFakeChatModel(messages=iter([AIMessage("one two three")]))
+        return as_chat_model(build_graph(models={"cheap": writing}, strategy="cost_based"))
+
+    assert "".join(chunk.content for chunk in fresh().stream("hi", stop=stop)) == said
+    assert "".join([chunk.content async for chunk in fresh().astream("hi", stop=stop)]) == said
+    assert fresh().invoke("hi", stop=stop).content == said
+
+
 def test_tools_are_bound_and_called_by_the_caller():
     @tool
     def weather(city: str) -> str:

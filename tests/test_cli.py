@@ -162,9 +162,11 @@ def test_a_trace_and_a_comparison_show_the_recorded_answers(run, outcomes, route
     }
 
 
-def test_every_strategy_is_listed_in_one_line(run):
+def test_every_strategy_is_listed_with_what_it_means(run):
     code, out, _ = run("strategies")
-    assert code == 0 and [line.split()[0] for line in out.splitlines()] == list(available())
+    first_lines = [line.split() for line in out.splitlines() if not line.startswith(" ")]
+    assert code == 0 and [words[0] for words in first_lines] == list(available())
+    assert all(len(words) > 1 for words in first_lines)
 
 
 def test_all_strategies_are_judged_on_the_held_out_part_beside_the_constants(run, outcomes, router, tmp_path):

@@ -7,6 +7,7 @@ import sqlite3
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
+from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
@@ -117,6 +118,16 @@ def test_usd_is_the_price_of_the_tokens_of_every_attempt():
     state = graph(texts, verifier=doubts("middle")).invoke(CLASSIC)
     assert state["usd"] == pytest.approx((120 * 1.0 + 130 * 10.0) / 1e6, rel=1e-12)
     assert [attempt["prompt_tokens"] for attempt in state["attempts"]] == [100, 100]
+
+
+@pytest.mark.parametrize(("price", "usd"), [(0.1, (20 + 80 * 0.1 + 10 * 2) / 1e6), (None, 120 / 1e6)])
+def test_tokens_from_the_prompt_cache_cost_what_the_card_says(price, usd):
+    details = {"input_tokens": 100, "output_tokens": 10, "total_tokens": 110}
+    reply = AIMessage("a", usage_metadata={**details, "input_token_details": {"cache_read": 80}})
+    cards = {"small": ModelCard("small", 1.0, 2.0, usd_per_mtok_in_cached=price)}
+    model = GenericFakeChatModel(messages=iter([reply]))
+    state = build_graph(catalogue=cards, models={"small": model}).invoke(CLASSIC)
+    assert state["usd"] == pytest.approx(usd, rel=1e-12)
 
 
 def test_a_failed_model_is_recorded_and_the_fallback_node_asks_another():
@@ -467,6 +478,12 @@ def test_min_quality_is_the_dial_that_reaches_it_where_the_policy_knows_one():
     assert (known["decision"]["dial"], known["model"], known["note"]) == (0.0, "small", None)
     assert graph(policy=Measured()).invoke({**wanted, "dial": 1.0})["model"] == "large"
     assert graph(policy=Measured()).invoke({**wanted, "min_quality": 0.99})["model"] == "large"
+    for some in (
+        {"deny": ["middle"]},
+        {"allow": list(CARDS)},
+    ):  # that dial was measured over a free choice of all
+        state = graph(policy=Measured()).invoke({**wanted, **some})
+        assert (state["decision"]["dial"], state["model"]) == (0.8, "large")
 
 
 class Compared:

@@ -1,5 +1,7 @@
 """Routing without learning: the task type names a role, the role a model."""
 
+import math
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -33,9 +35,9 @@ def test_a_role_in_the_card_or_its_name_goes_before_price():
     assert card_for("strong", {**UNMARKED, "strong": ModelCard("strong", 0, 0)}).name == "strong"
 
 
-def test_nothing_is_known_so_everything_is_novel_and_the_price_grows_with_the_prompt():
+def test_nothing_is_known_so_everything_is_novel_no_latency_forecast_and_the_price_grows_with_the_prompt():
     short, long = (RoleForecaster(UNMARKED)(Task("x" * n))[0] for n in (40, 4000))
-    assert short.novelty == long.novelty == 1.0
+    assert short.novelty == long.novelty == 1.0 and math.isnan(short.latency_s)
     assert long.usd - short.usd == pytest.approx(UNMARKED["b"].usd(990, 0), rel=1e-9)
 
 

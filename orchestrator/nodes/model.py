@@ -146,29 +146,29 @@ class ModelNode(Step):
         """Record the answer, its tokens and its price."""
         text, about = str(message.text), message.response_metadata
         usage = getattr(message, "usage_metadata", None) or {}
-        tokens = (usage.get("input_tokens"), usage.get("output_tokens"))
         return Attempt(
             model=self.card.name,
             text=text,
-            usd=self.usd(*tokens, sent, text, about.get("usd")),
+            usd=self.usd(usage, sent, text, about.get("usd")),
             latency_s=latency_s,
-            prompt_tokens=tokens[0],
-            completion_tokens=tokens[1],
+            prompt_tokens=usage.get("input_tokens"),
+            completion_tokens=usage.get("output_tokens"),
             recorded=bool(about.get("recorded")),
             finish_reason=about.get("finish_reason"),
         )
 
     def usd(
         self,
-        read: int | None,
-        written: int | None,
+        usage: Mapping[str, Any],
         sent: Sequence[BaseMessage],
         text: str,
         recorded_usd: float | None,
     ) -> float:
-        """Price the tokens; if they were not counted, take the recorded price, else guess from the characters."""
+        """Price the tokens, cached ones as such; not counted, take the recorded price, else guess from the characters."""
+        read, written = usage.get("input_tokens"), usage.get("output_tokens")
         if read is not None and written is not None:
-            return self.card.usd(read, written)
+            cached = (usage.get("input_token_details") or {}).get("cache_read") or 0
+            return self.card.usd(read, written, min(cached, read))
         if recorded_usd is not None:
             return recorded_usd
         characters = sum(len(str(message.text)) for message in sent)

@@ -105,7 +105,8 @@ def test_a_thread_goes_on_in_another_connection(database, saver):
         kept = graph(checkpointer=another).get_state(config).values
     assert [str(message.text) for message in grown["messages"]][:2] == ["One?", "You said: One?"]
     assert grown["path"] == ["router", "small", "tools", "small", "verifier"]
-    assert kept["attempts"] == grown["attempts"] and kept["decision"] == grown["decision"]
+    assert kept["attempts"] == grown["attempts"]
+    assert str(kept["decision"]) == str(grown["decision"])  # an unknown latency is NaN, which equals nothing
     assert json.loads(json.dumps(kept["attempts"])) == kept["attempts"]
 
 
