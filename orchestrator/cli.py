@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from orchestrator.doctor_command import doctor
 from orchestrator.keys_command import app as keys
 from orchestrator.strategy_commands import evaluate, strategies
 from router_training.cli import Router, Seed, app as training
@@ -23,6 +24,7 @@ app.add_typer(training)
 app.add_typer(keys, name="keys")
 app.command()(strategies)
 app.command()(evaluate)
+app.command()(doctor)
 
 Prompt = Annotated[str, typer.Argument(help="The prompt; - reads it from standard input.")]
 Models = Annotated[
