@@ -11,6 +11,7 @@ from rich.console import Console
 
 from orchestrator.doctor_command import doctor
 from orchestrator.keys_command import app as keys
+from orchestrator.serve_command import rollback, serve
 from orchestrator.strategy_commands import evaluate, strategies
 from router_training.cli import Router, Seed, app as training
 from router_training.contract import PointsmanError, UsageError
@@ -25,6 +26,8 @@ app.add_typer(keys, name="keys")
 app.command()(strategies)
 app.command()(evaluate)
 app.command()(doctor)
+app.command()(serve)
+app.command()(rollback)
 
 Prompt = Annotated[str, typer.Argument(help="The prompt; - reads it from standard input.")]
 Models = Annotated[

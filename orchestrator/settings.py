@@ -20,7 +20,8 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 class Settings:
     """How the gateway runs; each field may also stand in the environment as POINTSMAN_NAME, e.g. POINTSMAN_PORT.
 
-    `router` None is the registry's champion, `models` None the router's own cards. `strategy` answers `auto`, and
+    `router` None is the registry's champion, `models` None the router's own cards; `data` are the labelled
+    outcomes that explanations show the nearest of. `strategy` answers `auto`, and
     `stream_strategy` those streams that name none: tokens once shown cannot be taken back, so nothing may check them.
     `concurrency` requests are answered at once, `queue` more wait for up to `queue_s`, all others get 503.
     `log` is what the spool keeps of prompts and answers: full, hash or none.
@@ -28,6 +29,7 @@ class Settings:
 
     router: Path | None = None
     models: Path | None = None
+    data: Path | None = None
     host: str = "127.0.0.1"
     port: int = 8080
     workers: int = 1

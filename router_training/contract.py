@@ -180,6 +180,10 @@ class Forecasts:
         )
 
 
+HUMAN = "human"
+"""The kind of evidence that a person gave."""
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What one verifier found in an answer.

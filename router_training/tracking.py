@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -80,6 +81,18 @@ def open_store(uri: str | None = None) -> Store:
         ) from error
 
 
+def print_champion(download_dir: str) -> None:
+    """Fetch the champion's files and print their folder: for processes that do not import mlflow themselves.
+
+    Raises:
+        UsageError: if there is no champion.
+    """
+    champion = open_store().champion(Path(download_dir))
+    if champion is None:
+        raise UsageError("the registry has no champion any more")
+    sys.stdout.write(f"{champion.path.parent}\n")
+
+
 class Store:
     """Runs, registry, traces and feedback of one MLflow address."""
 
@@ -149,6 +162,20 @@ class Store:
         if serving is not None and serving != version:
             self.set_alias(serving, PREVIOUS)
         self.set_alias(version, CHAMPION)
+
+    def roll_back(self) -> tuple[str, str]:
+        """Swap champion and previous; return the versions that served and that serve now.
+
+        Raises:
+            UsageError: if there is no previous champion.
+        """
+        aliases = self._aliases()
+        if CHAMPION not in aliases or PREVIOUS not in aliases:
+            raise UsageError(
+                "there is no previous champion to go back to; one appears when another is promoted"
+            )
+        self.promote(aliases[PREVIOUS])
+        return aliases[CHAMPION], aliases[PREVIOUS]
 
     def champion(self, download_dir: Path | None = None) -> ChampionPolicy | None:
         """Return the policy under the alias `champion`, or None where there is none.

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from fastapi import APIRouter, FastAPI
 
-from orchestrator.gateway import chat
+from orchestrator.gateway import chat, routes_ours
 from orchestrator.gateway.errors import answer_errors
+from orchestrator.gateway.limits import Limits
 from orchestrator.gateway.service import Service
 
 
-def create_app(service: Service, *routers: APIRouter) -> FastAPI:
-    """Return the gateway over a service; `routers` are served besides its own routes.
+def create_app(
+    service: Service,
+    *routers: APIRouter,
+    running: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+) -> FastAPI:
+    """Return the gateway over a service; `routers` are served besides its own routes, `running` is open meanwhile.
 
     Routes find the service as `request.app.state.service`.
     """
 
     @asynccontextmanager
-    async def running(_: FastAPI) -> AsyncIterator[None]:
-        yield
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with running():
+            yield
+            service.is_closing = True
         await service.close()
 
-    app = FastAPI(title="Pointsman", docs_url="/docs", redoc_url=None, lifespan=running)
+    app = FastAPI(title="Pointsman", docs_url="/docs", redoc_url=None, lifespan=lifespan)
+    app.add_middleware(Limits, settings=service.settings)
     app.state.service = service
     answer_errors(app)
-    for router in (chat.router, *routers):
+    for router in (chat.router, routes_ours.router, *routers):
         app.include_router(router)
     return app

@@ -10,13 +10,16 @@ from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 
+from orchestrator.assembly import make_router
 from orchestrator.graph import build_graph
 from orchestrator.health import Health
 from orchestrator.moves import Move, Situation
+from orchestrator.nodes.router import RouterNode
 from orchestrator.strategies import load
 from orchestrator.verifiers import standard
 from router_training.answer_model import AnswerModel
 from router_training.contract import Catalogue, RequestRecord
+from router_training.joint_model import JointModel
 from router_training.policy import Policy
 
 STICKY = 0.05
@@ -45,6 +48,7 @@ class Routing:
     feedback: Callable[[RequestRecord], object] | None
     dial: float
     reference: str
+    joint: JointModel | None = None
     _graphs: OrderedDict[str, Any] = field(default_factory=OrderedDict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -63,6 +67,21 @@ class Routing:
             return self._kept("direct", lambda: self._build(direct, self.policy, self.cards))
         return self._kept("unknown to the policy", lambda: self._build(direct, None, self.cards))
 
+    def decider(self, strategy: str) -> RouterNode:
+        """Return what decides by a strategy without asking any model.
+
+        Raises:
+            UsageError: if there is no such strategy.
+        """
+        node: RouterNode = self._kept(f"only decide: {strategy}", lambda: self._decider(strategy))
+        return node
+
+    def _decider(self, strategy: str) -> RouterNode:
+        cards = self.cards if self.policy is None else {name: self.cards[name] for name in self.policy.models}
+        node = make_router(self.policy, cards, strategy, self.dial, STICKY, self.health)
+        node.joint = self.joint
+        return node
+
     def _build(self, strategy: Any, policy: Policy | None, cards: Catalogue) -> Any:
         if policy is not None:
             cards = {name: cards[name] for name in policy.models}
@@ -76,6 +95,7 @@ class Routing:
             sticky=STICKY,
             feedback=self.feedback,
             health=self.health,
+            joint=None if policy is None else self.joint,
         )
 
     def _kept(self, key: str, build: Callable[[], Any]) -> Any:

@@ -10,7 +10,9 @@ import aiohttp
 from orchestrator.gateway.callers import Gate, OpenGate, Served, Watcher
 from orchestrator.gateway.conversations import Conversations
 from orchestrator.gateway.errors import ApiError
+from orchestrator.gateway.nearest import Labelled
 from orchestrator.gateway.routing import Routing
+from orchestrator.gateway.traces import Traces
 from orchestrator.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -28,8 +30,10 @@ class Service:
     gate: Gate = field(default_factory=OpenGate)
     watchers: list[Watcher] = field(default_factory=list)
     conversations: Conversations = field(default_factory=Conversations)
+    traces: Traces | None = None
     connections: aiohttp.ClientSession | None = None
     is_closing: bool = False
+    _labelled: Labelled | None = None
 
     def session(self) -> aiohttp.ClientSession:
         """Return the connections to all endpoints, made at first use in the running loop."""
@@ -57,6 +61,19 @@ class Service:
             )
         return self.routing
 
+    def labelled(self) -> Labelled | None:
+        """Return the labelled tasks that explanations show, read at first use; None where none are named.
+
+        Raises:
+            DataError: if they cannot be read.
+        """
+        policy, data = self.router.policy, self.settings.data
+        if policy is None or data is None:
+            return None
+        if self._labelled is None or self._labelled.encoder is not policy.encoder:
+            self._labelled = Labelled.load(data, policy.encoder)
+        return self._labelled
+
     def tell(self, served: Served) -> None:
         """Tell every watcher of a request; one that fails costs nobody an answer."""
         for watcher in self.watchers:
@@ -66,6 +83,8 @@ class Service:
                 logger.exception("a watcher failed; the answer is not affected")
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections, and have the disk confirm all feedback."""
         if self.connections is not None:
             await self.connections.close()
+        if self.traces is not None:
+            self.traces.close()

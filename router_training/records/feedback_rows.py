@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from router_training.contract import Attempt, Outcome, RequestRecord
+from router_training.contract import HUMAN, Attempt, Outcome, RequestRecord
 from router_training.records.traces import is_escalated, is_failed
 
 _NUMBERS = {
@@ -48,7 +48,7 @@ def outcomes_of(record: RequestRecord) -> list[Outcome]:
             completion_tokens=attempt.completion_tokens,
             response=attempt.text,
             source="feedback",
-            label_source="verifier",
+            label_source="human" if any(one.kind == HUMAN for one in attempt.evidence) else "verifier",
             propensity=record.decision.propensity if attempt.model == record.decision.model else None,
             time=record.time,
             error=attempt.error,

@@ -1,0 +1,114 @@
+"""The running gateway: everything put together, and served by uvicorn."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any, cast
+
+import uvicorn
+from fastapi import FastAPI
+
+from orchestrator.gateway.access import KeyGate, check_binding
+from orchestrator.gateway.accounts import Accounts
+from orchestrator.gateway.app import create_app
+from orchestrator.gateway.keys import Keys
+from orchestrator.gateway.live import Live, live_routes
+from orchestrator.gateway.metrics import Metrics, metrics_routes
+from orchestrator.gateway.opening import Opener
+from orchestrator.gateway.page import page_routes
+from orchestrator.gateway.privacy import Privacy
+from orchestrator.gateway.protocol import PatientProtocol
+from orchestrator.gateway.reloading import Reloader
+from orchestrator.gateway.service import Service
+from orchestrator.gateway.traces import Traces
+from orchestrator.health import Health
+from orchestrator.settings import HANDED_OVER, Settings
+
+logger = logging.getLogger(__name__)
+
+
+def assembled(settings: Settings, environment: Mapping[str, str]) -> FastAPI:
+    """Return the gateway as the settings say, with its router loaded.
+
+    Raises:
+        PointsmanError: if there is nothing to serve, or something cannot be read.
+    """
+    health, privacy = Health(), cast(Privacy, settings.log)
+    accounts = Accounts(settings.keys)
+    check_binding(settings.host, guarded=Keys(accounts).configured())
+    traces = Traces(settings.spool, privacy, settings.traces)
+    service = Service(settings, gate=KeyGate(accounts), traces=traces)
+    worker = str(os.getpid()) if settings.workers > 1 else ""
+    metrics = Metrics(breakers=health.states, queued=lambda: traces.waiting, worker=worker)
+    live = Live(privacy=privacy)
+    service.watchers += [metrics, live]
+    opener = Opener(settings, service.session, environment, health, traces)
+    reloader = Reloader(service, opener, lambda taken: metrics.reloaded("router", taken=taken))
+    reloader.start()
+
+    @asynccontextmanager
+    async def running() -> AsyncIterator[None]:
+        tasks = [
+            asyncio.create_task(reloader.look_always(settings.reload_s)),
+            asyncio.create_task(traces.confirm_always()),
+        ]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            with suppress(asyncio.CancelledError):
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    return create_app(
+        service,
+        metrics_routes(metrics),
+        live_routes(live, lambda: about(service, health)),
+        page_routes(),
+        running=running,
+    )
+
+
+def about(service: Service, health: Health) -> dict[str, Any]:
+    """Return who serves, for the page."""
+    routing = service.router
+    return {
+        "champion": routing.origin,
+        "promise": None if routing.policy is None else routing.policy.promise_status().sentence,
+        "reference": routing.reference,
+        "breakers": {name: state.name for name, state in health.states().items()},
+    }
+
+
+def from_environment() -> FastAPI:
+    """Return the gateway of a worker process, whose parent has handed over the settings."""
+    return assembled(Settings.from_json(os.environ[HANDED_OVER]), os.environ)
+
+
+def serve(settings: Settings) -> None:
+    """Serve until told to stop; then no new request is taken, and those under way are finished.
+
+    Raises:
+        PointsmanError: if there is nothing to serve, or something cannot be read.
+    """
+    options: dict[str, Any] = {
+        "host": settings.host,
+        "port": settings.port,
+        "log_level": "info",
+        "access_log": False,
+        "server_header": False,
+        "timeout_graceful_shutdown": int(settings.drain_s),
+        "http": PatientProtocol,
+        "backlog": 4096,
+    }
+    if settings.workers == 1:
+        uvicorn.run(assembled(settings, os.environ), **options)
+        return
+    os.environ[HANDED_OVER] = settings.to_json()
+    uvicorn.run(
+        "orchestrator.gateway.start:from_environment", factory=True, workers=settings.workers, **options
+    )

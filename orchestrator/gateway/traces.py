@@ -1,0 +1,107 @@
+"""Finished requests that can still be explained and rated: the latest in memory, all that wait in the spool on disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from pathlib import Path
+
+from orchestrator.feedback import Spool, from_json, rated
+from orchestrator.gateway.errors import ApiError
+from orchestrator.gateway.privacy import Privacy, redacted
+from router_training.contract import DataError, RequestRecord, UsageError
+
+MOST_FOLDERS = 64
+CONFIRM_S = 1.0
+
+
+def own_spool(parent: Path) -> Spool:
+    """Return the spool of this process: the first folder under `parent` that no other process owns.
+
+    Raises:
+        UsageError: if none can be used.
+    """
+    for i in range(MOST_FOLDERS):
+        try:
+            return Spool(
+                parent / str(i), sync_every=1_000_000
+            )  # the disk confirms once a second, beside the loop
+        except UsageError:
+            if i == MOST_FOLDERS - 1:
+                raise
+    raise AssertionError("the loop above returns or raises")
+
+
+class Traces:
+    """Takes finished requests: what it returned from is in the hands of the operating system, as `privacy` allows."""
+
+    def __init__(self, parent: Path, privacy: Privacy, most: int) -> None:
+        self._parent, self._privacy, self._most = parent, privacy, most
+        self._latest: OrderedDict[str, RequestRecord] = OrderedDict()
+        self._spool = own_spool(parent)
+        self.waiting = 0
+
+    def __call__(self, record: RequestRecord) -> None:
+        """Keep a finished request."""
+        kept = redacted(record, self._privacy)
+        self._remember(kept)
+        self._spool(kept)
+        self.waiting += 1
+
+    async def rate(self, trace_id: str, score: float, comment: str) -> None:
+        """Keep what a person thinks of an answer; it is on disk when this returns.
+
+        Raises:
+            ApiError: 404 if the request is not known any more.
+            UsageError: if the request had no answer.
+        """
+        found = rated(await self.find(trace_id), score, comment if self._privacy == "full" else "")
+        await asyncio.to_thread(self._keep, found)
+        self._remember(found)
+        self.waiting += 1
+
+    async def find(self, trace_id: str) -> RequestRecord:
+        """Return a finished request.
+
+        Raises:
+            ApiError: 404 if it is not known any more.
+        """
+        found = self._latest.get(trace_id) or await asyncio.to_thread(self._on_disk, trace_id)
+        if found is None:
+            raise ApiError(
+                404, f"there is no request {trace_id[:64]!r} here, or not any more", "trace_not_found"
+            )
+        return found
+
+    async def confirm_always(self) -> None:
+        """Have the disk confirm once a second, until cancelled."""
+        while True:
+            await asyncio.sleep(CONFIRM_S)
+            await asyncio.to_thread(self._spool.confirm)
+
+    def close(self) -> None:
+        """Confirm everything and give up the folder; what is in it waits to be carried into MLflow."""
+        self._spool.close()
+
+    def _keep(self, record: RequestRecord) -> None:
+        self._spool(record)
+        self._spool.confirm()
+
+    def _remember(self, record: RequestRecord) -> None:
+        self._latest[record.trace_id] = record
+        self._latest.move_to_end(record.trace_id)
+        if len(self._latest) > self._most:
+            self._latest.popitem(last=False)
+
+    def _on_disk(self, trace_id: str) -> RequestRecord | None:
+        """Look through the spools of all processes, from the latest word about the request."""
+        mark = f'"trace_id": "{trace_id}"'.encode()
+        for file in sorted(self._parent.glob("*/*.jsonl"), key=lambda one: one.stat().st_mtime, reverse=True):
+            with file.open("rb") as lines:
+                found = [line for line in lines if mark in line]
+            for line in reversed(found):
+                try:
+                    return from_json(line.decode("utf-8", "replace"))
+                except DataError:  # a line that a crash has torn
+                    continue
+        return None

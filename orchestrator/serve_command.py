@@ -1,0 +1,95 @@
+"""`pointsman serve` and `pointsman rollback`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from orchestrator.settings import Settings
+from router_training.contract import DataError
+
+
+def serve(
+    router: Annotated[
+        Path | None, typer.Option("--router", help="A trained router's folder. Default: the champion.")
+    ] = None,
+    models: Annotated[
+        Path | None, typer.Option("--models", help="Model cards with prices. Default: the router's own.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Labelled outcomes: explanations show the nearest of them.")
+    ] = None,
+    host: Annotated[str | None, typer.Option("--host", help="Where to listen; 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option("--port", min=0, max=65535, help="The port; 8080.")] = None,
+    workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes; 1.")] = None,
+    strategy: Annotated[str | None, typer.Option("--strategy", help="What answers `auto`.")] = None,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Replay the recorded answers of the starter tasks; needs no key.")
+    ] = False,
+) -> None:
+    """Answer wherever an OpenAI client points: /v1/chat/completions, /v1/responses, and a page at /.
+
+    Every setting may also stand in the environment, as POINTSMAN_PORT does.
+
+    Example: pointsman serve --demo, then http://127.0.0.1:8080
+    """
+    settings = Settings.read(
+        os.environ,
+        router=router,
+        models=models,
+        data=data,
+        host=host,
+        port=port,
+        workers=workers,
+        strategy=strategy,
+        demo=demo or None,
+    )
+    if settings.demo:
+        settings = _with_demo_router(Console(), settings)
+    from orchestrator.gateway.start import serve as run  # spares langgraph, 1.6 s
+
+    run(settings)
+
+
+def _with_demo_router(console: Console, settings: Settings) -> Settings:
+    """Return the settings of the demo, whose router is trained where there is none yet."""
+    from dataclasses import replace
+
+    from orchestrator.gateway.opening import DEMO_DATA, DEMO_ROUTER
+
+    if not DEMO_DATA.is_file():
+        raise DataError(f"{DEMO_DATA} is not here; run the demo in a checkout of the project")
+    folder = settings.router or DEMO_ROUTER
+    if not (folder / "policy").is_dir():
+        _train(console, DEMO_DATA, folder)
+    return replace(settings, router=folder, data=settings.data or DEMO_DATA)
+
+
+def _train(console: Console, data: Path, folder: Path) -> None:
+    from router_training.catalogue import load_catalogue  # needed only where nothing is trained yet
+    from router_training.embedding import load_encoder
+    from router_training.outcomes import load_outcomes
+    from router_training.terminal import progress_bars
+    from router_training.training import train_router
+
+    console.print(f"There is no router in {folder} yet; training one on the starter tasks.")
+    with progress_bars(console) as progress:
+        options: dict[str, Any] = {"encoder": load_encoder(), "progress": progress}
+        train_router(
+            load_outcomes(data), folder, catalogue=load_catalogue(data.parent / "models.toml"), **options
+        )
+
+
+def rollback() -> None:
+    """Let the previous champion serve again; running gateways take it within seconds.
+
+    Example: pointsman rollback
+    """
+    from router_training.tracking import open_store  # spares mlflow
+
+    now, before = open_store().roll_back()
+    Console().print(f"Version {before} is champion again, as it was before version {now}.")
