@@ -41,12 +41,12 @@ class LatencyWindow:
         expected_s, bound_s = forecast.latency_s, forecast.latency_bound_s
         ratios = [latency_s / expected for _, latency_s, expected in calls if expected > 0.0]
         if not ratios or not expected_s > 0.0:
-            seconds = [latency_s for _, latency_s, _ in calls]
-            live_s = _quantile(seconds, 0.5)
-            return replace(forecast, latency_s=live_s, latency_high_s=_quantile(seconds, 0.95))
+            live_s, live_high_s = _quantiles([latency_s for _, latency_s, _ in calls])
+            return replace(forecast, latency_s=live_s, latency_high_s=live_high_s)
+        usual, high = _quantiles(ratios)
         weight = len(ratios) / (len(ratios) + PRIOR_CALLS)
-        latency_s = (1 - weight) * expected_s + weight * expected_s * _quantile(ratios, 0.5)
-        high_s = (1 - weight) * bound_s + weight * expected_s * _quantile(ratios, 0.95)
+        latency_s = (1 - weight) * expected_s + weight * expected_s * usual
+        high_s = (1 - weight) * bound_s + weight * expected_s * high
         return replace(forecast, latency_s=latency_s, latency_high_s=max(latency_s, high_s))
 
     def _recent(self) -> list[tuple[float, float, float]]:
@@ -57,6 +57,7 @@ class LatencyWindow:
             return list(self._calls)
 
 
-def _quantile(values: list[float], share: float) -> float:
-    """Return the smallest value that at least this share of the values does not exceed."""
-    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
+def _quantiles(values: list[float]) -> list[float]:
+    """Return the smallest values that at least 50% and 95% of the values do not exceed."""
+    ordered = sorted(values)
+    return [ordered[max(0, math.ceil(share * len(ordered)) - 1)] for share in (0.5, 0.95)]
