@@ -86,3 +86,37 @@ def test_every_control_has_a_label_and_every_table_heading_a_scope(html):
 def test_what_the_script_looks_for_is_on_the_page(html):
     ids = {attributes["id"] for _, attributes in Elements(html).found if "id" in attributes}
     assert set(re.findall(r'\$\("([\w-]+)"\)', html)) <= ids
+
+
+def luminance(colour):
+    """Relative luminance of #rrggbb (WCAG 2.2, "relative luminance")."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def contrast(one, other):
+    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+PAIRS = [
+    *((text, "sheet") for text in ("ink", "faint", "accent", "good", "bad")),
+    *((text, "ground") for text in ("ink", "faint", "good", "bad")),
+    ("sheet", "accent"),
+    ("ink", "accent-soft"),
+    ("good", "good-soft"),
+    ("bad", "bad-soft"),
+    ("ink", "line"),
+]
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=" on ".join)
+def test_text_stands_out_in_light_and_dark(html, pair):
+    schemes = [
+        dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", block))
+        for block in re.findall(r":root \{(.*?)\}", html, re.DOTALL)
+    ]
+    assert len(schemes) == 2
+    for scheme in schemes:
+        assert contrast(*(scheme[name] for name in pair)) >= 4.5

@@ -54,6 +54,10 @@ class Gate(Protocol):
         """Replace a hold by what the request has cost, once, also for requests that failed; it does not wait."""
         ...
 
+    def close(self) -> None:
+        """Write down all that was settled."""
+        ...
+
 
 class OpenGate:
     """Lets everybody in: for loopback."""
@@ -68,6 +72,9 @@ class OpenGate:
         return Hold("", "", usd)
 
     def settle(self, hold: Hold, usd: float) -> None:
+        pass
+
+    def close(self) -> None:
         pass
 
 

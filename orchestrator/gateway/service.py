@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass, field
 
@@ -83,8 +84,9 @@ class Service:
                 logger.exception("a watcher failed; the answer is not affected")
 
     async def close(self) -> None:
-        """Close the connections, and have the disk confirm all feedback."""
+        """Close the connections, write down what was spent, and have the disk confirm all feedback."""
         if self.connections is not None:
             await self.connections.close()
+        await asyncio.to_thread(self.gate.close)
         if self.traces is not None:
             self.traces.close()

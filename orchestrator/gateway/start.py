@@ -78,10 +78,27 @@ def about(service: Service, health: Health) -> dict[str, Any]:
     routing = service.router
     return {
         "champion": routing.origin,
-        "promise": None if routing.policy is None else routing.policy.promise_status().sentence,
+        "promise": None if routing.policy is None else routing.policy.promise_status(routing.dial).sentence,
         "reference": routing.reference,
         "breakers": {name: state.name for name, state in health.states().items()},
     }
+
+
+def say_who_is_served(settings: Settings) -> None:
+    """Log who may ask: those with a key, or this machine alone.
+
+    Raises:
+        UsageError: if there is no key, and the host is no loopback address.
+    """
+    accounts = Accounts(settings.keys)
+    guarded = Keys(accounts).configured()
+    accounts.close()
+    check_binding(settings.host, guarded=guarded)
+    logger.warning(
+        "only requests with an API key are served (pointsman keys list)"
+        if guarded
+        else "no API key was made, so only this machine is served; `pointsman keys add NAME` makes one"
+    )
 
 
 def from_environment() -> FastAPI:
@@ -95,6 +112,7 @@ def serve(settings: Settings) -> None:
     Raises:
         PointsmanError: if there is nothing to serve, or something cannot be read.
     """
+    say_who_is_served(settings)
     options: dict[str, Any] = {
         "host": settings.host,
         "port": settings.port,
