@@ -13,6 +13,7 @@ from orchestrator.doctor_command import doctor
 from orchestrator.keys_command import app as keys
 from orchestrator.serve_command import rollback, serve
 from orchestrator.strategy_commands import evaluate, strategies
+from orchestrator.verifier_commands import app as verifiers
 from router_training.cli import Router, Seed, app as training
 from router_training.contract import PointsmanError, UsageError
 
@@ -24,6 +25,7 @@ app = typer.Typer(
 app.add_typer(training)
 app.add_typer(keys, name="keys")
 app.command()(strategies)
+app.add_typer(verifiers, name="verifiers")
 app.command()(evaluate)
 app.command()(doctor)
 app.command()(serve)

@@ -50,6 +50,8 @@ def chat_model(card: ModelCard, environment: Mapping[str, str] = os.environ) -> 
     if card.provider == "openai":
         from langchain_openai import ChatOpenAI  # a second of import that other models spare
 
+        if card.logprobs:
+            options["logprobs"] = True
         return ChatOpenAI(**options)
     return _other_provider(card, options)
 
@@ -99,7 +101,7 @@ def _other_provider(card: ModelCard, options: dict[str, Any]) -> BaseChatModel:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a recorded or scripted model says; tokens that are None are not reported.
+    """What a recorded or scripted model says; tokens that are None, and `logprobs` that are empty, are not reported.
 
     `tool_calls` are LangChain's: dicts with `name`, `args` and `id`.
     """
@@ -111,6 +113,7 @@ class Reply:
     usd: float | None = None
     finish_reason: str | None = None
     tool_calls: tuple[Mapping[str, Any], ...] = ()
+    logprobs: tuple[float, ...] = ()
 
     def message(self, **metadata: Any) -> AIMessage:
         """Return the reply as LangChain's message."""
@@ -122,7 +125,8 @@ class Reply:
                 "output_tokens": self.completion_tokens,
                 "total_tokens": total,
             }
-        about = {"finish_reason": self.finish_reason, "usd": self.usd, **metadata}
+        tokens = {"content": [{"logprob": one} for one in self.logprobs]} if self.logprobs else None
+        about = {"finish_reason": self.finish_reason, "usd": self.usd, "logprobs": tokens, **metadata}
         known = {key: value for key, value in about.items() if value is not None}
         calls = [dict(call) for call in self.tool_calls]
         return AIMessage(content=self.text, usage_metadata=usage, response_metadata=known, tool_calls=calls)

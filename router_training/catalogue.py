@@ -67,6 +67,7 @@ KEYS = {
     "temperature": KeyRule(lambda value: _is_number(value) and value >= 0, "a number, 0 or more"),
     "timeout_s": KeyRule(lambda value: _is_number(value) and value > 0, "a number of seconds above 0"),
     "roles": _TEXTS,
+    "logprobs": KeyRule(lambda value: isinstance(value, bool), "true or false"),
 }
 REQUIRED = ("usd_per_mtok_in", "usd_per_mtok_out")
 USUAL_COMPLETION_TOKENS = 200.0  # of a model whose tokens were never counted

@@ -60,7 +60,7 @@ class ModelCard:
     `model` is what the endpoint calls it (default: `name`); `api_key_env` names the environment variable
     that holds the key. `provider` is a LangChain provider name ("openai" covers every OpenAI-compatible server).
     `context_tokens` None and `languages` empty are not declared: any length, any language; a language is a code ("de").
-    `timeout_s` is what a call may take, its retries included.
+    `timeout_s` is what a call may take, its retries included; `logprobs` asks the endpoint for those of its tokens.
     """
 
     name: str
@@ -79,6 +79,7 @@ class ModelCard:
     temperature: float = 0.0
     timeout_s: float = 120.0
     roles: tuple[str, ...] = ()
+    logprobs: bool = False
 
     def usd(self, prompt_tokens: float, completion_tokens: float, cached_tokens: float = 0.0) -> float:
         """Return the price in USD of one call; of the prompt tokens, `cached_tokens` were in the prompt cache."""
@@ -241,7 +242,8 @@ class Attempt:
     no more than `usd_at_most`, where the call was bounded.
     `tool_calls` are in the order made; `message_id` is how the endpoint calls the answer.
     `delay_s` is how long after the move the call began; a `cancelled` call was stopped because another answered
-    first. `sources` are the models whose answers this one was written from.
+    first. `sources` are the models whose answers this one was written from. `mean_logprob` and `min_logprob` are of the
+    answer's tokens, at most 0; None where the endpoint does not tell them.
     """
 
     model: str
@@ -263,6 +265,8 @@ class Attempt:
     delay_s: float = 0.0
     cancelled: bool = False
     sources: tuple[str, ...] = ()
+    mean_logprob: float | None = None
+    min_logprob: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ USUAL: Mapping[str, float] = {
     "grounding: invented name": 0.6,
     "grounding: invented number": 0.5,
 }
-"""What findings are taken to be worth until graded answers say otherwise; any other is worth nothing (1)."""
+"""What flaws are taken to be worth until graded answers say otherwise; any other finding is worth nothing (1)."""
 RATIOS = "likelihood_ratios"
 """Where an answer model's metadata keeps what its training measured."""
 LEARNED = "learned"
@@ -55,10 +55,11 @@ STEEPEST_SHIFT = 30.0
 
 @dataclass(frozen=True)
 class Measured:
-    """The likelihood ratio of a finding, and how many graded answers showed it."""
+    """The likelihood ratio of a finding, how many graded answers showed it, and the standard error of its logarithm."""
 
     ratio: float
     n: int
+    log_se: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class LikelihoodRatios:
 
     def ratio(self, key: str) -> float:
         """Return what a finding is worth as evidence, in [0, 1]."""
-        found = self.measured.get(key)
+        found = self.measured.get(key) if key in USUAL else None
         return min(USUAL.get(key, 1.0) if found is None else found.ratio, 1.0)
 
     def evidence(self, finding: Finding, p_prior: float) -> Evidence:
@@ -132,7 +133,9 @@ def _measured(key: str, p_prior: FloatArray, quality: FloatArray) -> Measured:
         return float(n_each @ sigmoid(prior + shift)) - right
 
     shift = brentq(excess, -STEEPEST_SHIFT, STEEPEST_SHIFT)
-    return Measured(max(math.exp(float(shift)), LEAST), len(quality))
+    p = sigmoid(prior + shift)
+    information = float(n_each @ (p * (1.0 - p)))
+    return Measured(max(math.exp(float(shift)), LEAST), len(quality), 1.0 / math.sqrt(max(information, 1e-9)))
 
 
 def worth(evidence: Iterable[Evidence], p_prior: float, p_forecast: float | None = None) -> float:

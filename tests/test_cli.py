@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cli import main, read_prompt
+from orchestrator.judge_calibration import Reply, append_reply, draw_cases
 from orchestrator.strategies import available
 from router_training.contract import UsageError
+from router_training.judging.judge_bias import load_bias
 from router_training.outcomes import load_outcomes
 
 STARTER = Path(__file__).resolve().parents[1] / "datasets" / "starter"
@@ -297,3 +299,30 @@ def test_a_prompt_of_200_kb_goes_to_a_model_that_takes_it_and_is_refused_where_n
     monkeypatch.setattr("sys.stdin", io.StringIO("word " * 40_000))
     code, _, err = run("route", "-", "--router", router)
     assert code == 2 and "takes 32,768 tokens, but the prompt has about 50,0" in err
+
+
+def test_verifiers_are_listed_with_one_line_each(run):
+    code, out, _ = run("verifiers")
+    names = [line.split()[0] for line in out.splitlines() if line.strip()]
+    assert code == 0 and {"arithmetic", "judge", "learned", "self_consistency"} <= set(names)
+
+
+def test_what_verifiers_are_worth_is_printed_and_given_as_json(run, outcomes, router):
+    code, out, _ = run("verifiers", "report", outcomes, "--router", router, "--tasks", "40")
+    assert code == 0 and "likelihood ratio" in out and "arithmetic" in out
+    code, out, _ = run("verifiers", "report", outcomes, "--router", router, "--tasks", "40", "--json")
+    assert code == 0 and json.loads(out)["n_answers"] > 50
+
+
+def test_a_judge_is_measured_from_recorded_replies_and_needs_a_known_card(run, outcomes, tmp_path):
+    replies, bias = tmp_path / "replies.jsonl", tmp_path / "bias.json"
+    words = ("verifiers", "calibrate", outcomes, "--replies", replies, "--out", bias, "--cases", "10")
+    code, _, err = run(*words)
+    assert code == 2 and "holds no recorded reply" in err
+    code, _, err = run(*words, "--judge", "nobody", "--models", MODELS)
+    assert code == 2 and "'nobody' is no card" in err
+    for case in draw_cases(load_outcomes(outcomes), 10):
+        for yes_first in (True, False):
+            append_reply(replies, Reply(case.task_id, case.model, yes_first, "YES" if case.quality else "NO"))
+    code, out, _ = run(*words)
+    assert code == 0 and "changes 0% of its verdicts" in out and load_bias(bias).n_right == 5

@@ -50,6 +50,7 @@ def test_without_findings_the_forecast_stands():
         "code",
         "arithmetic",
         "grounding",
+        "logprobs",
     ]
 
 

@@ -146,6 +146,7 @@ class ModelNode(Step):
         """Record the answer, its tokens and its price."""
         text, about = str(message.text), message.response_metadata
         usage = getattr(message, "usage_metadata", None) or {}
+        logprobs = _logprobs(about.get("logprobs"))
         return Attempt(
             model=self.card.name,
             text=text,
@@ -155,6 +156,8 @@ class ModelNode(Step):
             completion_tokens=usage.get("output_tokens"),
             recorded=bool(about.get("recorded")),
             finish_reason=about.get("finish_reason"),
+            mean_logprob=sum(logprobs) / len(logprobs) if logprobs else None,
+            min_logprob=min(logprobs, default=None),
         )
 
     def usd(
@@ -181,6 +184,13 @@ def _streamed(config: RunnableConfig | None, state: Mapping[str, Any]) -> Runnab
         return config
     config = config or {}
     return {**config, "tags": [*(config.get("tags") or ()), NOT_STREAMED]}
+
+
+def _logprobs(told: Any) -> list[float]:
+    """Return the log-probabilities of the answer's tokens in OpenAI's form; empty where there are none."""
+    content = told.get("content") if isinstance(told, Mapping) else None
+    rows = [row.get("logprob") for row in content or () if isinstance(row, Mapping)]
+    return [min(float(one), 0.0) for one in rows if isinstance(one, int | float) and math.isfinite(one)]
 
 
 def _refusal(message: BaseMessage) -> str | None:

@@ -15,7 +15,7 @@ from orchestrator.nodes.finish import Finish
 from orchestrator.nodes.router import RouterNode
 from orchestrator.nodes.state import VERIFIER, task_of
 from orchestrator.nodes.step import Step
-from orchestrator.verifiers import Verifier, verified, weighed
+from orchestrator.verifiers import Verifier, verified, weighed, without_repeats
 from router_training.contract import Attempt, Evidence, Forecast, Task
 
 
@@ -52,19 +52,21 @@ class VerifierNode(Step):
         new = [drafts[model] for model in asked if model in drafts]
         if sources := tuple(state["attempts"][i]["model"] for i in move.get("sources", ())):
             new = [replace(draft, sources=sources) for draft in new]
-        judged = [
-            draft if draft.text is None else self.judged(task, draft, by_model[draft.model]) for draft in new
-        ]
         earlier = [plain.attempt(kept) for kept in state["attempts"]]
+        judged: list[Attempt] = []
+        for draft in new:
+            evidence = without_repeats(self.verifiers, [*earlier, *judged])
+            silent = draft.text is None
+            judged.append(draft if silent else self.judged(evidence, task, draft, by_model[draft.model]))
         return weighed(self.verifiers, task, [*earlier, *judged], forecasts)
 
-    def judged(self, task: Task, draft: Attempt, forecast: Forecast) -> Attempt:
+    def judged(self, evidence: Sequence[Verifier], task: Task, draft: Attempt, forecast: Forecast) -> Attempt:
         """Return the draft with evidence and confidence; one that asks its caller to run tools says nothing yet."""
         if not (calls := rounds.handed_over(draft)):
-            return verified(self.verifiers, task, draft, forecast)
+            return verified(evidence, task, draft, forecast)
         names = ", ".join(call["name"] for call in calls)
-        evidence = Evidence("tool_calls", None, f"asks the caller to run {names}; the forecast stands")
-        return replace(draft, confidence=forecast.p_success, evidence=(evidence,))
+        found = Evidence("tool_calls", None, f"asks the caller to run {names}; the forecast stands")
+        return replace(draft, confidence=forecast.p_success, evidence=(found,))
 
     def conclude(
         self, state: Mapping[str, Any], attempts: Sequence[Attempt], forecasts: tuple[Forecast, ...]

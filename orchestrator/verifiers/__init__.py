@@ -2,7 +2,8 @@
 
 A verifier is a callable (task, attempt, forecast) -> Evidence: it may be slow, but never changes anything. One
 that takes microseconds says so by an attribute `instant` that is true; the others are kept out of the event loop.
-One that compares answers has a method `together` as well: see `weighed`.
+One that compares answers has a method `together` as well: see `weighed`. One with an attribute `once` that is true is
+asked about one answer per request at most.
 """
 
 from __future__ import annotations
@@ -32,6 +33,11 @@ def available() -> tuple[str, ...]:
     return tuple(sorted(module.name for module in iter_modules(__path__)))
 
 
+def summary(name: str) -> str:
+    """Return the one line with which a verifier introduces itself."""
+    return (import_module(f"{__name__}.{name}").__doc__ or "").partition("\n")[0]
+
+
 def load(name: str, **options: Any) -> Verifier:
     """Build the verifier called `name`.
 
@@ -45,13 +51,20 @@ def load(name: str, **options: Any) -> Verifier:
 
 
 def standard(answer_model: Any = None) -> tuple[Verifier, ...]:
-    """Return the usual verifiers in their order: deterministic evidence first, then the answer model if given.
+    """Return the usual verifiers in their order: what costs nothing first, then the answer model if given.
 
     What a finding is worth is what the answer model's training measured, else the usual.
     """
     ratios = LikelihoodRatios.from_plain(getattr(answer_model, "metadata", {}).get(RATIOS))
-    deterministic = tuple(load(name, ratios=ratios) for name in DETERMINISTIC)
-    return deterministic if answer_model is None else (*deterministic, load("learned", model=answer_model))
+    evidence = (*(load(name, ratios=ratios) for name in DETERMINISTIC), load("logprobs"))
+    return evidence if answer_model is None else (*evidence, load("learned", model=answer_model))
+
+
+def without_repeats(verifiers: Sequence[Verifier], earlier: Sequence[Attempt]) -> tuple[Verifier, ...]:
+    """Return the verifiers, without those asked once a request that have spoken on an earlier answer."""
+    told = {one.kind for attempt in earlier for one in attempt.evidence}
+    kinds = {id(one): type(one).__module__.rpartition(".")[2] for one in verifiers}
+    return tuple(one for one in verifiers if not (getattr(one, "once", False) and kinds[id(one)] in told))
 
 
 def comparing(verifiers: Sequence[Verifier], joint: Any = None) -> tuple[Verifier, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from router_training.answers import answer_checks as checks
+from router_training.answers.shown import bounded, shown
 from router_training.contract import Vectors
 
 MOST_CHARS = 8000
@@ -63,19 +64,14 @@ FEATURE_NAMES = tuple(CHECKS)
 def answer_features(prompts: Sequence[str], answers: Sequence[str]) -> Vectors:
     """Return one row per answer, shape (n, len(FEATURE_NAMES)).
 
-    Only the first and last MOST_CHARS / 2 characters of a prompt or answer are looked at, so time is bounded.
+    What an answer says about itself is not looked at (`answers.shown`), and of a long prompt or answer only the first and
+    last MOST_CHARS / 2 characters, so time is bounded.
     """
     rows = [
-        [check(_bounded(prompt), _bounded(answer)) for check in CHECKS.values()]
-        for prompt, answer in zip(prompts, answers, strict=True)
+        [check(bounded(prompt, MOST_CHARS), text) for check in CHECKS.values()]
+        for prompt, text in zip(prompts, (shown(answer, MOST_CHARS) for answer in answers), strict=True)
     ]
     return np.array(rows, dtype=np.float32).reshape(len(rows), len(CHECKS))
-
-
-def _bounded(text: str) -> str:
-    if len(text) <= MOST_CHARS:
-        return text
-    return f"{text[: MOST_CHARS // 2]}\n{text[-MOST_CHARS // 2 :]}"
 
 
 def _share_within(words: list[str], known: list[str]) -> float:

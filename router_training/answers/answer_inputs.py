@@ -9,7 +9,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from router_training.answers.answer_features import answer_features
+from router_training.answers.answer_features import MOST_CHARS, answer_features
+from router_training.answers.shown import bounded, shown
 from router_training.contract import FloatArray
 from router_training.learning.estimation import logit
 
@@ -65,9 +66,10 @@ class AnswerScale:
         scaled = _clipped((found - self.check_mean) / self.check_deviation)
         known = answers.model >= 0
         own = np.where(known, answers.model, 0)
-        tokens = np.where(
-            np.isfinite(answers.tokens), answers.tokens, _lengths(answers) / self.chars_per_token[own]
-        )
+        chars = _lengths(answers)
+        raw = np.array([max(len(text), 1) for text in answers.texts], dtype=np.float64)
+        counted = np.isfinite(answers.tokens)
+        tokens = np.where(counted, answers.tokens * chars / raw, chars / self.chars_per_token[own])
         unusual = (np.log1p(tokens) - self.habit_mean[own]) / self.habit_deviation[own]
         columns = [logit(answers.p_prior), np.where(known, _clipped(unusual), 0.0)]
         one_hot = (answers.model[:, None] == np.arange(len(self.habit_mean))).astype(np.float64)
@@ -79,7 +81,13 @@ class AnswerScale:
 
 
 def _lengths(answers: Answers) -> FloatArray:
-    return np.array([len(text) for text in answers.texts], dtype=np.float64)
+    """Return how many characters of each answer are about the matter, shape (n,)."""
+    return np.array([_length(text) for text in answers.texts], dtype=np.float64)
+
+
+def _length(text: str) -> int:
+    ends = bounded(text, MOST_CHARS)
+    return len(text) - len(ends) + len(shown(ends))
 
 
 def _clipped(deviations: FloatArray) -> FloatArray:

@@ -20,6 +20,7 @@ from router_training.answer_text import (
     without_accents,
 )
 from router_training.answers.answer_checks import asks_number, asks_python, quietly
+from router_training.answers.shown import shown
 
 MOST_CHARS = 20_000
 LONGEST_LITERAL = 4000
@@ -35,7 +36,7 @@ _THE_ANSWER = re.compile(r"(?:final|correct)? ?answer(?: is|:)\s*[:*]*\s*([^\n]{
 _FRACTION = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _NOISE = re.compile(r"\\(?:left|right|,|;|!|quad|text|mathrm|mbox)|\$|\\[()\[\]]|[{}]|°|\^\\circ")
-_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?")
+_NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,3})?")
 _RATIO = re.compile(rf"({_NUMBER.pattern})\s*/\s*({_NUMBER.pattern})")
 _ANY_NUMBER = re.compile(r"(?<![\w.,])-?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?")
 _MEASURED = re.compile(
@@ -78,7 +79,7 @@ def final_answer(prompt: str, answer: str) -> FinalAnswer:
 
     An "answer" field of a JSON object counts before the last boxed value, and that before what follows "answer is".
     """
-    text = _bounded(answer)
+    text = shown(_bounded(answer))
     if not text.strip():
         return NOTHING
     if asks_python(prompt) and (code := _code(text)) is not None:

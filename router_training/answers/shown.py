@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 MOST_CHARS = 100_000
@@ -13,26 +14,29 @@ CLAIMS = tuple(
     for pattern in (
         # "this answer is definitely correct", "the above solution has been verified"
         rf"\b(?:this|the|my|that)(?: \w{{1,12}})? (?:answer|response|solution|result) (?:is|was|has been) {SURE}"
-        r"(?:correct|right|verified|accurate|perfect|flawless)\b(?=\W{0,3}(?:$|\n| and| with|\b[A-Z])|[.!,;:)\]])[^.\n]{0,100}[.!]?",
+        r"(?:correct|right|verified|accurate|perfect|flawless)\b(?=\W{0,3}(?:$|\n| and| with|\b[A-Z])|[.!,;:)\]])(?:[^.\n]|\.(?=\d)){0,100}[.!]?",
         # "confidence: 1.0", "p_correct = 1", "I am 100% sure"
         r"[\"'(\[]{0,2}\b(?:confidence|p_correct|probability of being (?:correct|right)|certainty)[\"']?"
         r"(?: (?:score|level|is|of)){0,2} {0,3}[:=]? {0,3}(?:\d{1,3}(?:\.\d{1,6})?(?: ?%|/\d{1,3})?|high|very high|maximum|certain)[)\].!]{0,2}",
-        r"\bI(?:'m| am) (?:very |absolutely |completely |quite |\d{1,3} ?% ){0,2}(?:sure|confident|certain)\b[^.\n]{0,100}[.!]?",
+        r"\bI(?:'m| am) (?:very |absolutely |completely |quite |\d{1,3} ?% ){0,2}(?:sure|confident|certain)\b(?:[^.\n]|\.(?=\d)){0,100}[.!]?",
         # orders to whoever reads it
         r"\b(?:ignore|disregard|forget) (?:all |any |the |your |my ){0,2}(?:previous|prior|above|preceding|earlier)\b[^\n]{0,200}",
         r"\b(?:please )?(?:say|reply|respond|end|answer|output|return|print)(?: only| just| with| the word){0,3} [\"'*]{0,2}yes\b[\"'*.!]{0,3}",
         r"\b(?:mark|rate|score|grade|judge|accept|treat) (?:this|it|the answer|my answer)\b[^.\n]{0,60}"
         r"\b(?:correct|right|accepted|10|100|1\.0|valid|true)\b[.!]?",
-        r"\b(?:verdict|verification|verified|is_correct|grade|rating|score)[\"']? ?[:=] ?[\"']?"
+        r"\b(?:verdict|verification|verified|is_correct)[\"']? ?[:=] ?[\"']?"
         r"(?:yes|true|correct|right|pass(?:ed)?|accepted|\d{1,3}(?:\.\d{1,4})?(?: ?%|/\d{1,3})?)\b[\"'.!]{0,2}",
         # marks of a conversation or of a checker's request
+        r"</answer\b[^<>\n]{0,20}>[^<>]{0,200}<answer\b[^<>\n]{0,20}>",
+        r"<(evidence|verdict|judge|checker|system)\b[^<>\n]{0,60}>[^<>]{0,200}</\1>",
         r"</?(?:answer|system|user|assistant|instructions?|evidence|verdict|judge|checker|context|im_start|im_end)\b[^<>\n]{0,60}>",
-        r"<\|[a-z_]{1,20}\|>|\[/?INST\]",
+        r"(?:<\|[a-z_]{1,20}\|>|\[/?INST\])(?:\s{0,3}(?:yes|system|user|assistant)\b)?",
     )
 )
 FORGED = re.compile(
     r"[\[{]{1,2}[^\[\]{}]{0,300}[\"'](?:p_correct|confidence|evidence|verdict|is_correct|verified)[\"'] ?:[^\[\]{}]{0,300}[\]}]{1,2}"
 )
+FENCE = re.compile(r"\A```\w{0,10}|```\Z")
 HIDDEN = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
     "\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]"
@@ -47,14 +51,25 @@ def visible(text: str) -> str:
 def shown(answer: str, most_chars: int = MOST_CHARS) -> str:
     """Return what an answer shows, without claims about itself, forged evidence, orders to its reader and hidden text.
 
-    Anyone can write "this answer is correct, confidence 1.0"; it tells nothing. An answer that is nothing but claims
-    stays as it is. Of one longer than `most_chars` only the first and the last half of that are looked at.
+    Anyone can write "this answer is correct, confidence 1.0"; it tells nothing. An answer that is nothing but claims, or
+    one JSON value, stays as it is. Of one longer than `most_chars` only the first and the last half of that are looked at.
     """
     text = visible(bounded(answer, most_chars))
     stripped = FORGED.sub("", text) if "{" in text else text
     for claim in CLAIMS:
         stripped = claim.sub("", stripped)
+    if stripped != text and _is_json(text):
+        return text.strip()
     return stripped.strip() or text.strip()
+
+
+def _is_json(text: str) -> bool:
+    """Tell whether the whole answer is one JSON value, in a code block or not: its fields may be what was asked for."""
+    try:
+        json.loads(FENCE.sub("", text.strip()))
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def bounded(text: str, most_chars: int = MOST_CHARS) -> str:
