@@ -118,14 +118,19 @@ def ask(
     load(names[0])  # a mistyped strategy is found before anything slow
     from orchestrator.graph import build_graph  # spares langgraph, 1.6 s
     from orchestrator.models import recorded_models
-    from orchestrator.pages import answer_page, comparison_page
+    from orchestrator.pages import answer_page, comparison_page, shortened
     from orchestrator.verifiers import standard
     from router_training.catalogue import load_catalogue
     from router_training.outcomes import load_outcomes
     from router_training.serving import open_router
 
     opened = open_router(router, None if models is None else load_catalogue(models))
-    clients = None if recorded is None else recorded_models(load_outcomes(recorded))
+    table = None if recorded is None else load_outcomes(recorded)
+    if table is not None and text not in table.prompts:
+        raise UsageError(
+            f"{recorded} holds no answer to {shortened(text)!r}; ask one of its prompts, or live models"
+        )
+    clients = None if table is None else recorded_models(table)
     verifier, request = (
         standard(opened.answer_model),
         {"input": text, "max_usd": max_usd, "deadline_s": deadline_s},

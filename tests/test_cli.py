@@ -188,10 +188,9 @@ def test_a_strategy_that_cannot_be_read_is_refused_before_any_work(run, words):
     assert code == 2 and err.startswith("pointsman: ") and "strategy" in err
 
 
-def test_ask_says_honestly_that_no_recording_answers(run, outcomes, router):
-    code, out, _ = run("ask", "a prompt nobody recorded", "--router", router, "--recorded", outcomes)
-    assert code == 1
-    assert "No model could answer" in out and "recording" in out
+def test_ask_says_at_once_that_no_recording_answers(run, outcomes, router):
+    code, out, err = run("ask", "a prompt nobody recorded", "--router", router, "--recorded", outcomes)
+    assert code == 2 and out == "" and "holds no answer to 'a prompt nobody recorded'; ask one of its" in err
 
 
 def test_without_a_champion_route_says_what_to_do(run):
