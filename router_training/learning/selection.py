@@ -52,6 +52,7 @@ class Candidate:
 CANDIDATES = (
     Candidate(CONSTANT),
     *(Candidate("logistic", {"C": C}) for C in (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)),
+    Candidate("viable", {"C": 0.1}),
     Candidate("joint", {"C": 0.1, "own": 0.05}),
     Candidate("knn", {"k": 100}),
     Candidate("cluster", {"k": 96}),
