@@ -18,7 +18,7 @@ MISSING = 0.4
 LABELS = (FEWEST_LABELS, 100, 300, 1000)
 DRAWS = 3
 NOISE = 0.015
-"""Twice the standard deviation of the lift over draws of 40 labels."""
+"""What one draw of labels may lose by bad luck: a guard against a defect, chosen above the worst draws seen."""
 JOINT = (Candidate("joint", {"C": 0.1, "own": 0.05}),)
 
 
