@@ -1,8 +1,8 @@
 """Which success model to serve: cross-validated by group; the constant wins ties.
 
-The best of many candidates looks better than it is, so the last, named before looking, is served unless another is ahead of
-it by a standard error (Breiman et al., "Classification and regression trees", 1984, section 3.4.3), and the constant keeps
-its place unless the last is ahead of it. How far forecasts may leave the means is the calibration's to say; whether the
+The best of many candidates looks better than it is, so the last, named before looking, is served unless another is
+significantly ahead of it by a paired bootstrap over groups of near-duplicates, and the constant keeps its place unless the
+last is ahead of it. How far forecasts may leave the means is the calibration's to say; whether the
 router serves at all is for the test part to decide, which took no part in any of this.
 """
 
@@ -26,6 +26,7 @@ ORDER = "order"  # the option of estimators that ask which model is cheaper; the
 DIALS = np.unique(np.concatenate([np.linspace(0.0, 1.0, 21), 1.0 / (1.0 + np.logspace(-3.0, 1.0, 31))]))
 FOLDS = 5
 RESAMPLES = 300
+AHEAD = 1.645  # standard errors: a chance of 5 %, one-sided
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ def _best(lifts: Sequence[FloatArray]) -> int:
     if lifts[last][0] - lifts[0][0] <= TOLERANCE:
         return 0
     ahead = lifts[best] - lifts[last]
-    return best if ahead[0] > ahead[1:].std(ddof=1) + TOLERANCE else last
+    return best if ahead[0] > AHEAD * ahead[1:].std(ddof=1) + TOLERANCE else last
 
 
 def _ordered(candidate: Candidate, trial: Trial) -> Candidate:
