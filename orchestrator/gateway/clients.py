@@ -15,6 +15,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import SecretStr, SkipValidation
 
 from orchestrator.gateway.endpoint import Endpoint
+from orchestrator.gateway.wire import Wire
 from orchestrator.models import api_key, chat_model
 from router_training.contract import Catalogue, ModelCard
 
@@ -38,7 +39,7 @@ def _client(
 ) -> BaseChatModel:
     key = api_key(card, environment)
     if card.provider != "openai":
-        return OtherProvider(inner=chat_model(card, environment))
+        return OtherProvider(inner=chat_model(card, environment), card_name=card.name)
     return Endpoint(card=card, session=session, api_key=None if key is None else SecretStr(key))
 
 
@@ -46,6 +47,7 @@ class OtherProvider(BaseChatModel):
     """A model of LangChain's that is told those of the caller's fields that all providers understand."""
 
     inner: SkipValidation[BaseChatModel]
+    card_name: str
 
     @property
     def _llm_type(self) -> str:
@@ -74,11 +76,13 @@ class OtherProvider(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         *,
         body: Mapping[str, Any] | None = None,
-        wire: object = None,
+        wire: Wire | None = None,
         tools: Sequence[Any] = (),
         tool_choice: Any = None,
         **kwargs: Any,
     ) -> ChatResult:
+        if wire is not None:
+            wire.begun.append(self.card_name)
         told = {key: body[key] for key in UNDERSTOOD if body and body.get(key) is not None}
         chosen = {} if tool_choice is None else {"tool_choice": tool_choice}
         client = self.inner.bind_tools(tools, **chosen) if tools else self.inner

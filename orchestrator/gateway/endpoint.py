@@ -103,6 +103,8 @@ class Endpoint(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         payload = self._payload(messages, body or {}, kwargs)
+        if wire is not None:
+            wire.begun.append(self.card.name)
         is_hidden = run_manager is not None and NOT_STREAMED in run_manager.tags
         if wire is not None and wire.is_free() and not is_hidden:
             completion = await self._streamed(payload, wire)

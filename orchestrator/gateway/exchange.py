@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
 from uuid import uuid4
@@ -23,12 +24,19 @@ from orchestrator.gateway.paying import Payment
 from orchestrator.gateway.routing import Routing
 from orchestrator.gateway.service import Service
 from orchestrator.gateway.wire import Completion, Wire
+from orchestrator.moves import CHARACTERS_PER_TOKEN
 from orchestrator.nodes import conversation
+from router_training.contract import PointsmanError
+
+HUNG_UP = 499
 
 
 @dataclass(eq=False)
 class Exchange:
-    """A chat request, the router it began with, and the line on which endpoints answer."""
+    """A chat request, the router it began with, and the line on which endpoints answer.
+
+    Make it with `begin`, and do all work for it inside `accounted`.
+    """
 
     service: Service
     routing: Routing
@@ -36,27 +44,26 @@ class Exchange:
     route: str
     given: ChatRequest
     asked: Asked
+    messages: list[BaseMessage]
     wire: Wire
     trace_id: str = field(default_factory=lambda: uuid4().hex)
     start: float = field(default_factory=time.perf_counter)
     first_token_s: float | None = None
-    prompt: str = ""
+    is_told: bool = False
 
     @classmethod
-    async def begin(cls, request: Request, given: ChatRequest) -> Self:
-        """Return the exchange for a request whose caller may make it.
+    def begin(cls, request: Request, caller: Caller, given: ChatRequest) -> Self:
+        """Return the exchange for a request that its caller may make.
 
         Raises:
             ApiError: if the caller may not, or the request names what there is not.
         """
         service: Service = request.app.state.service
-        caller = await service.gate.admit(request.headers)
         routing, wanted = service.router, asked(given.model, request.headers, given.pointsman)
         _check(wanted, routing, caller)
-        is_live = (
-            bool(given.stream) and (given.n or 1) == 1
-        )  # choices that arrive mixed are told apart at the end
-        return cls(service, routing, caller, request.url.path, given, wanted, Wire(is_live=is_live))
+        is_live = bool(given.stream) and given.n in (None, 1)  # mixed choices are told apart at the end
+        wire, messages = Wire(is_live=is_live), from_openai(given.messages)
+        return cls(service, routing, caller, request.url.path, given, wanted, messages, wire)
 
     @property
     def strategy(self) -> str:
@@ -74,35 +81,30 @@ class Exchange:
         """
         direct = self.asked.direct
         graph = self.routing.graph(self.strategy) if direct is None else self.routing.graph_for(direct)
-        messages = from_openai(self.given.messages)
-        self.prompt = conversation.shown(messages)
         cards = [self.routing.cards[name] for name in (self._allowed() if direct is None else (direct,))]
-        try:
-            payment = await Payment.reserve(
-                self.service.gate, self.caller, self.given, messages, cards, self.asked.limits.get("max_usd")
-            )
-        except ApiError as error:
-            self.tell(error.status, {})
-            raise
+        max_usd = self.asked.limits.get("max_usd")
+        payment = await Payment.reserve(
+            self.service.gate, self.caller, self.given, self.messages, cards, max_usd
+        )
         state = None
         try:
-            request = self._request(messages, payment.max_usd)
+            request = self._request(payment.max_usd)
             state = await graph.ainvoke(request, {"configurable": {"trace_id": self.trace_id}})
         finally:
-            payment.pay(state, self.lost().get("usd"))
+            payment.pay(state, self.lost().get("usd") if self.wire.begun else 0.0)
         return self.answered(state)
 
     def _allowed(self) -> tuple[str, ...]:
         return allowed_models(self.caller, self.routing.cards)
 
-    def _request(self, messages: list[BaseMessage], max_usd: float | None) -> dict[str, Any]:
-        self.service.conversations.tell(self.caller.name, self.asked.conversation, messages)
+    def _request(self, max_usd: float | None) -> dict[str, Any]:
+        self.service.conversations.tell(self.caller.name, self.asked.conversation, self.messages)
         limits = {**self.asked.limits, "max_usd": max_usd}
         if self.caller.models is not None and self.asked.direct is None:
             own = set(self._allowed())
             limits["allow"] = sorted(own.intersection(limits.get("allow") or own))
         return {
-            "messages": messages,
+            "messages": self.messages,
             **limits,
             "tools": self.given.tools,
             "tool_choice": self.given.tool_choice,
@@ -119,18 +121,43 @@ class Exchange:
         """Return the answer in OpenAI's words.
 
         Raises:
-            ApiError: if no model answered.
+            ApiError: if no model answered; those who keep count are told.
         """
-        return answers.completion_of(state, self.wire, self.trace_id, self.routing.cards)
+        try:
+            return answers.completion_of(state, self.wire, self.trace_id, self.routing.cards)
+        except ApiError as error:
+            self.tell(error.status, state)
+            raise
 
     def ours(self, state: Mapping[str, Any]) -> dict[str, Any]:
         """Return what only we know of the answer."""
         return answers.ours(state, self.strategy, self.routing.reference)
 
+    @contextmanager
+    def accounted(self) -> Iterator[None]:
+        """Tell those who keep count that the request is over, where the work inside fails."""
+        try:
+            yield
+        except ApiError as error:
+            self.tell(error.status)
+            raise
+        except PointsmanError:
+            self.tell(400)
+            raise
+        except (asyncio.CancelledError, ConnectionResetError, GeneratorExit):
+            self.tell(HUNG_UP, is_broken_off=True)
+            raise
+        except BaseException:
+            self.tell(500)
+            raise
+
     def tell(
         self, status: int, state: Mapping[str, Any] | None = None, *, is_broken_off: bool = False
     ) -> None:
-        """Tell those who keep count that the request is over."""
+        """Tell those who keep count that the request is over; the first word counts."""
+        if self.is_told:
+            return
+        self.is_told = True
         state = self.lost() if state is None else state
         self.service.tell(
             Served(
@@ -144,18 +171,29 @@ class Exchange:
                 answers.reference_usd_of(state, self.routing.reference) if "attempts" in state else None,
                 self.first_token_s,
                 is_broken_off,
-                self.prompt,
+                conversation.shown(self.messages),
             )
         )
 
     def lost(self) -> dict[str, Any]:
-        """Return what a request may have cost that nobody waited for: the tokens that were heard, by their length."""
-        model = self.wire.owner
-        if model is None:
+        """Return what a request has cost that nobody waited for; without `usd` where nobody can know.
+
+        Calls that were answered cost what they say, and the one that was heard as much as was heard of it.
+        """
+        if not self.wire.begun:
             return {}
-        read = sum(len(str(message.get("content") or "")) for message in self.given.messages)
-        usd = self.routing.cards[model].usd(read / 4, self.wire.characters / 4)
-        return {"model": model, "usd": usd, "trace_id": self.trace_id}
+        known = [self._lost_usd(model) for model in self.wire.begun]
+        usd = [one for one in known if one is not None]
+        cost = {"usd": sum(usd)} if len(usd) == len(known) else {}
+        return {"model": self.wire.owner, "trace_id": self.trace_id, **cost}
+
+    def _lost_usd(self, model: str) -> float | None:
+        card, said = self.routing.cards[model], self.wire.completions.get(model)
+        if said is not None and isinstance(usage := said.get("usage"), dict):
+            return card.usd(usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0)
+        if model != self.wire.owner:
+            return None
+        return card.usd(conversation.tokens_of(self.messages), self.wire.characters / CHARACTERS_PER_TOKEN)
 
 
 def _check(wanted: Asked, routing: Routing, caller: Caller) -> None:

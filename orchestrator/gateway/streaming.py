@@ -35,46 +35,35 @@ class Stream:
         Raises:
             ApiError: if no model answered.
         """
-        self._task = asyncio.create_task(self.exchange.answer())
-        self._task.add_done_callback(lambda _: self.exchange.wire.hang_up())
-        self._next = asyncio.create_task(self.exchange.wire.hear())
-        try:
-            await asyncio.wait((self._next,), timeout=BEFORE_HEADERS_S)
-            if self._task.done():
-                self._check(self._task.result())
-        except BaseException:
-            self._stop()
-            raise
-
-    def _check(self, state: Mapping[str, Any]) -> None:
-        try:
-            self.exchange.completion(state)
-        except ApiError as error:
-            self.exchange.tell(error.status, state)
-            raise
+        with self.exchange.accounted():
+            self._task = asyncio.create_task(self.exchange.answer())
+            self._task.add_done_callback(lambda _: self.exchange.wire.hang_up())
+            self._next = asyncio.create_task(self.exchange.wire.hear())
+            try:
+                await asyncio.wait((self._next,), timeout=BEFORE_HEADERS_S)
+                if self._task.done():
+                    self.exchange.completion(self._task.result())
+            except BaseException:
+                self._stop()
+                raise
 
     async def lines(self) -> AsyncIterator[bytes]:
         """Yield the events; a client that hangs up ends the work for it."""
         assert self._task is not None
-        is_told = False
         try:
-            async for chunk in self._chunks():
-                if chunk is None:
-                    yield ALIVE
-                elif (said := self._said(chunk)) is not None:
-                    yield _event(said)
-            if self.exchange.wire.is_broken:
-                is_told = True
-                self.exchange.tell(BROKEN.status)
-                yield _event(BROKEN.body())
-                return
-            state = await self._task
-            is_told = True
-            for event in self._end(state):
-                yield event
+            with self.exchange.accounted():
+                async for chunk in self._chunks():
+                    if chunk is None:
+                        yield ALIVE
+                    elif (said := self._said(chunk)) is not None:
+                        yield _event(said)
+                if self.exchange.wire.is_broken:
+                    raise BROKEN
+                for event in self._end(await self._task):
+                    yield event
+        except ApiError as error:
+            yield _event(error.body())
         finally:
-            if not is_told:
-                self.exchange.tell(499, is_broken_off=True)
             self._stop()
 
     async def _chunks(self) -> AsyncIterator[Chunk | None]:
@@ -116,12 +105,7 @@ class Stream:
     def _end(self, state: Mapping[str, Any]) -> list[bytes]:
         """Return the last events: what was held back, or all of an answer that was checked; its usage; the end."""
         exchange = self.exchange
-        try:
-            completion = exchange.completion(state)
-        except ApiError as error:
-            exchange.tell(error.status, state)
-            return [_event(error.body())]
-        about = exchange.ours(state)
+        completion, about = exchange.completion(state), exchange.ours(state)
         exchange.tell(200, state)
         self._head = self._head or self._new_head(completion["model"])
         chunks = _chunks_of(completion, self._head) if self._last is None else [self._last]

@@ -13,12 +13,13 @@ Completion = dict[str, Any]
 class Wire:
     """One request's line from the endpoints to its caller.
 
-    `completions` holds what each model's endpoint said last, in OpenAI's words. On a live line the first call that
+    `begun` names the models that were asked, and `completions` holds what their endpoints said, in OpenAI's words. On a live line the first call that
     says something owns the caller's ear: no other call is heard, for what was shown cannot be taken back.
     """
 
     def __init__(self, *, is_live: bool = False) -> None:
         self.is_live = is_live
+        self.begun: list[str] = []
         self.completions: dict[str, Completion] = {}
         self.owner: str | None = None
         self.is_broken = False
