@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 
 from fastapi import APIRouter, FastAPI
 
-from orchestrator.gateway import chat, routes_ours
+from orchestrator.gateway import chat, responses, routes_ours
 from orchestrator.gateway.errors import answer_errors
 from orchestrator.gateway.limits import Limits
 from orchestrator.gateway.service import Service
@@ -34,6 +34,6 @@ def create_app(
     app.add_middleware(Limits, settings=service.settings)
     app.state.service = service
     answer_errors(app)
-    for router in (chat.router, routes_ours.router, *routers):
+    for router in (chat.router, responses.router, routes_ours.router, *routers):
         app.include_router(router)
     return app

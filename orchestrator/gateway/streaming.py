@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
 from typing import Any
 
 from orchestrator.gateway.answers import dumped
 from orchestrator.gateway.errors import ApiError
 from orchestrator.gateway.exchange import Exchange
-from orchestrator.gateway.wire import Chunk
+from orchestrator.gateway.wire import Chunk, Completion
 
 BEFORE_HEADERS_S = 10.0
 ALIVE_S = 15.0
@@ -24,6 +25,8 @@ class Stream:
 
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
+        self.completion: Completion = {}
+        self.about: dict[str, Any] = {}
         self._head: dict[str, Any] = {}
         self._last: Chunk | None = None
         self._task: asyncio.Task[Mapping[str, Any]] | None = None
@@ -48,21 +51,50 @@ class Stream:
                 raise
 
     async def lines(self) -> AsyncIterator[bytes]:
-        """Yield the events; a client that hangs up ends the work for it."""
-        assert self._task is not None
+        """Yield the events of a chat completion; a client that hangs up ends the work for it."""
         try:
-            with self.exchange.accounted():
-                async for chunk in self._chunks():
-                    if chunk is None:
-                        yield ALIVE
-                    elif (said := self._said(chunk)) is not None:
-                        yield _event(said)
-                if self.exchange.wire.is_broken:
-                    raise BROKEN
-                for event in self._end(await self._task):
-                    yield event
+            async with aclosing(self.said()) as said:
+                async for chunk in said:
+                    yield ALIVE if chunk is None else _event(chunk)
+            for chunk in self._end():
+                yield _event(chunk)
+            yield DONE
         except ApiError as error:
             yield _event(error.body())
+
+    async def texts(self) -> AsyncIterator[str]:
+        """Yield the text as it is written.
+
+        Raises:
+            ApiError: if the answer breaks off.
+        """
+        is_heard = False
+        async with aclosing(self.said()) as said:
+            async for chunk in said:
+                if text := _text_of(chunk):
+                    is_heard = True
+                    yield text
+        rest = _text_of(self._last) if is_heard else self.completion["choices"][0]["message"].get("content")
+        if rest:
+            yield rest
+
+    async def said(self) -> AsyncGenerator[Chunk | None]:
+        """Yield chunks as they are written, None in long silences; at its end `completion` and `about` are known.
+
+        Raises:
+            ApiError: if the answer breaks off.
+        """
+        exchange = self.exchange
+        try:
+            with exchange.accounted():
+                async for chunk in self._chunks():
+                    if chunk is None or (said := self._named(chunk)) is not None:
+                        yield None if chunk is None else said
+                if exchange.wire.is_broken or self._task is None:
+                    raise BROKEN
+                state = await self._task
+                self.completion, self.about = exchange.completion(state), exchange.ours(state)
+                exchange.tell(200, state)
         finally:
             self._stop()
 
@@ -79,7 +111,7 @@ class Stream:
                 return
             yield chunk
 
-    def _said(self, chunk: Chunk) -> Chunk | None:
+    def _named(self, chunk: Chunk) -> Chunk | None:
         """Return the chunk under our name; the one that ends the answer is kept until all is known about it."""
         exchange = self.exchange
         if exchange.first_token_s is None:
@@ -102,19 +134,16 @@ class Stream:
             "model": model,
         }
 
-    def _end(self, state: Mapping[str, Any]) -> list[bytes]:
-        """Return the last events: what was held back, or all of an answer that was checked; its usage; the end."""
-        exchange = self.exchange
-        completion, about = exchange.completion(state), exchange.ours(state)
-        exchange.tell(200, state)
-        self._head = self._head or self._new_head(completion["model"])
-        chunks = _chunks_of(completion, self._head) if self._last is None else [self._last]
-        chunks[-1] = {**chunks[-1], "pointsman": about}
-        options = exchange.given.stream_options
-        if options is not None and options.include_usage:
-            chunks = [{**chunk, "usage": None} for chunk in chunks]
-            chunks.append({**self._head, "choices": [], "usage": completion.get("usage")})
-        return [*(_event(chunk) for chunk in chunks), DONE]
+    def _end(self) -> list[Chunk]:
+        """Return the last chunks: what was held back, or all of an answer that was checked, and its usage."""
+        self._head = self._head or self._new_head(self.completion["model"])
+        chunks = _chunks_of(self.completion, self._head) if self._last is None else [self._last]
+        chunks[-1] = {**chunks[-1], "pointsman": self.about}
+        options = self.exchange.given.stream_options
+        if options is None or not options.include_usage:
+            return chunks
+        usage = {**self._head, "choices": [], "usage": self.completion.get("usage")}
+        return [*({**chunk, "usage": None} for chunk in chunks), usage]
 
     def _stop(self) -> None:
         for task in (self._task, self._next):
@@ -135,6 +164,13 @@ def _chunks_of(completion: Mapping[str, Any], head: Mapping[str, Any]) -> list[C
         end = {"index": choice["index"], "delta": {}, "finish_reason": choice["finish_reason"]}
         chunks += [{**head, "choices": [said]}, {**head, "choices": [end]}]
     return chunks
+
+
+def _text_of(chunk: Chunk | None) -> str:
+    """Return the text that a chunk of one choice adds."""
+    return "".join(
+        (choice.get("delta") or {}).get("content") or "" for choice in (chunk or {}).get("choices", ())
+    )
 
 
 def _event(content: Mapping[str, Any]) -> bytes:
