@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ class Reply:
 
 
 def draw_cases(table: OutcomeTable, n: int, seed: int = 0) -> list[Case]:
-    """Return about `n` graded answers, as many right as wrong where there are enough, at random.
+    """Return about `n` graded answers, in turn right and wrong while there are enough, at random.
 
     Raises:
         DataError: if there is no right or no wrong answer.
@@ -58,6 +59,8 @@ def draw_cases(table: OutcomeTable, n: int, seed: int = 0) -> list[Case]:
             "of each: fill the columns response and quality"
         )
     half = max(n // 2, 1)
+    # in turn, so that a run that breaks off has seen both
+    taken = [k for pair in zip_longest(right[:half], wrong[:half]) for k in pair if k is not None]
     return [
         Case(
             str(table.task_ids[rows[k]]),
@@ -66,7 +69,7 @@ def draw_cases(table: OutcomeTable, n: int, seed: int = 0) -> list[Case]:
             str(table.responses[rows[k], columns[k]]),
             float(table.quality[rows[k], columns[k]]),
         )
-        for k in (*right[:half], *wrong[:half])
+        for k in taken
     ]
 
 

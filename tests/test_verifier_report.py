@@ -83,7 +83,7 @@ def test_a_bias_survives_its_file_and_anything_else_is_refused(tmp_path):
 
 def test_cases_are_half_right_half_wrong_and_replies_are_recorded_and_replayed(two_kinds, tmp_path):
     cases, path, asked = draw_cases(two_kinds, 20), tmp_path / "replies.jsonl", []
-    assert [case.quality >= 0.5 for case in cases] == [True] * 10 + [False] * 10
+    assert [case.quality >= 0.5 for case in cases] == [True, False] * 10
 
     def ask(text):
         asked.append(text)
