@@ -12,6 +12,7 @@ from orchestrator.failures import ModelError
 from orchestrator.graph import build_graph
 from orchestrator.models import Reply, ScriptedModel
 from orchestrator.moves import Accept, Ask
+from orchestrator.nodes.state import json_schema
 from orchestrator.verifiers import NEWS, verified
 from orchestrator.verifiers.self_consistency import ratio
 from router_training.contract import Attempt, Forecast, ModelCard, Task, UsageError
@@ -168,3 +169,13 @@ def test_what_is_learnt_by_asking_moves_a_learned_confidence_too(p, says_yes):
     confidence = verified(each, TASK, Attempt("small", "42"), PRIOR).confidence
     assert "judge" in NEWS and (confidence > p) == says_yes
     assert confidence == pytest.approx(posterior(p, FAIR.ratio(says_yes)), abs=1e-3)
+
+
+@pytest.mark.parametrize(("text", "is_flawed"), [('{"n": 1}', False), ('{"n": "x"}', True), ("n is 1", True)])
+def test_an_answer_is_held_against_the_response_format_of_its_request(text, is_flawed):
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    form = {"type": "json_schema", "json_schema": {"name": "n", "schema": schema}}
+    graph = build_graph(catalogue={"small": CARD}, models={"small": ScriptedModel(script=text)})
+    said = graph.invoke({"input": "Count them.", "response_format": form})["attempts"][0]["evidence"]
+    assert any(one["kind"] == "format" and one["p_correct"] is not None for one in said) == is_flawed
+    assert json_schema({"type": "json_object"}) == "{}" and json_schema({"type": "text"}) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, TypedDict
@@ -22,6 +23,8 @@ APPROVAL, CODE = "approval", "code"
 class Request(TypedDict, total=False):
     """What a caller gives: `input` or `messages`, and if wanted a task type and limits (see `moves.Limits`).
 
+    `response_format`, in OpenAI's form, is what verifiers hold the answer against; no model is told of it.
+
     `tools`, in OpenAI's form, are run by the caller: an answer may hold `tool_calls` instead of a text. `options` are
     keyword arguments of every call that answers the request; the models must know them.
     """
@@ -38,6 +41,7 @@ class Request(TypedDict, total=False):
     deny: list[str] | None
     tools: list[dict[str, Any]] | None
     tool_choice: str | dict[str, Any] | None
+    response_format: dict[str, Any] | None
     options: dict[str, Any] | None
 
 
@@ -110,7 +114,18 @@ def task_of(state: Mapping[str, Any]) -> Task:
         raise UsageError(
             f"the request asks nothing (input is {prompt!r}); give a text as input or in messages"
         )
-    return Task(prompt, task_type=state.get("task_type"))
+    return Task(
+        prompt, task_type=state.get("task_type"), json_schema=json_schema(state.get("response_format"))
+    )
+
+
+def json_schema(response_format: Any) -> str | None:
+    """Return the JSON schema of a `response_format` as text, "{}" where any JSON will do; None for text."""
+    kind = response_format.get("type") if isinstance(response_format, Mapping) else None
+    if kind == "json_object":
+        return "{}"
+    told = response_format.get("json_schema") if kind == "json_schema" else None
+    return json.dumps(told.get("schema") or {}) if isinstance(told, Mapping) else None
 
 
 def messages_of(state: Mapping[str, Any]) -> Sequence[BaseMessage]:
