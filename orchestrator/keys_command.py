@@ -116,18 +116,18 @@ def _table(rows: list[tuple[ApiKey, Spent]]) -> Table:
     from rich.table import Table
 
     table = Table(caption="Days and months are UTC; what running requests may cost counts as spent.")
-    for column in ("name", "id", "created", "models"):
-        table.add_column(column)
-    for column in ("a minute", "USD today", "USD this month"):
+    for column in ("name", "id", "since", "models"):
+        table.add_column(column, overflow="fold", no_wrap=column in ("id", "since"))
+    for column in ("a minute", "USD today", "this month"):
         table.add_column(column, justify="right")
     for key, spent in rows:
         allowance = key.allowance
         table.add_row(
-            escape(key.name) + (" (operator)" if allowance.operator else ""),
+            escape(key.name) + ("\noperator" if allowance.operator else ""),
             key.key_id,
-            key.created[:10] + ("" if key.revoked is None else f", revoked {key.revoked[:10]}"),
+            key.created[:10] + ("" if key.revoked is None else f"\nrevoked {key.revoked[:10]}"),
             "all" if allowance.models is None else escape(", ".join(allowance.models)),
-            "no limit" if allowance.requests_per_minute is None else str(allowance.requests_per_minute),
+            "any" if allowance.requests_per_minute is None else str(allowance.requests_per_minute),
             _of(spent.usd_today, allowance.usd_per_day),
             _of(spent.usd_this_month, allowance.usd_per_month),
             style="dim" if key.revoked else None,
@@ -136,4 +136,4 @@ def _table(rows: list[tuple[ApiKey, Spent]]) -> Table:
 
 
 def _of(usd: float, budget: float | None) -> str:
-    return f"{usd:.4g}" + ("" if budget is None else f" of {budget:g}")
+    return f"{usd:.4g}" + ("" if budget is None else f"\nof {budget:g}")

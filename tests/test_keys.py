@@ -186,6 +186,13 @@ def test_keys_are_made_listed_and_revoked_on_the_command_line(run, keys):
     assert "revoked" in run("list")[1]
 
 
+def test_ids_are_whole_in_a_narrow_terminal(run, keys, monkeypatch):
+    keys.add("a name that is rather long, as names may be", Allowance(60, 1.5, 20.0, operator=True))
+    monkeypatch.setenv("COLUMNS", "80")
+    code, listed, _ = run("list")
+    assert code == 0 and keys.all()[0].key_id in listed and "…" not in listed
+
+
 def test_listing_no_keys_says_how_to_make_one(run):
     assert "pointsman keys add NAME" in run("list")[1]
 
