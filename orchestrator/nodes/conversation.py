@@ -15,6 +15,7 @@ from router_training.contract import Catalogue, Forecast, ModelCard
 FEW_WORDS = 6  # a turn of fewer says too little without the one before it ("And in German?")
 MOST_TURNS = 3
 IMAGE_TYPES = frozenset({"image", "image_url", "input_image"})
+PICTURE = "What does this picture show?"
 IMAGE_TOKENS = 1_000  # about a picture of a megapixel; endpoints count differently, and tell only afterwards
 
 
@@ -27,7 +28,16 @@ def shown(messages: Sequence[BaseMessage]) -> str:
     first = len(turns) - 1
     while 0 < first > len(turns) - MOST_TURNS and len(" ".join(turns[first:]).split()) < FEW_WORDS:
         first -= 1
-    return "\n".join(turns[max(first, 0) :])
+    said = "\n".join(turns[max(first, 0) :])
+    return said if said.strip() else _shown_otherwise(messages)
+
+
+def _shown_otherwise(messages: Sequence[BaseMessage]) -> str:
+    """Return what is asked where no person wrote a word: the last text of anybody, else that there is a picture."""
+    texts = [text for message in messages if (text := str(message.text)).strip()]
+    if texts:
+        return texts[-1]
+    return PICTURE if any(kind in IMAGE_TYPES for message in messages for kind in _kinds(message)) else ""
 
 
 def tokens_of(messages: Sequence[BaseMessage]) -> int:
