@@ -22,7 +22,7 @@ WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {"t
         ([LONG, "And in German?"], f"{LONG}\nAnd in German?"),
         (["One?", "Two?", "Three?", "Four?"], "Two?\nThree?\nFour?"),
         (["Why?"], "Why?"),
-        ([], ""),
+        ([], "Be brief."),
     ],
 )
 def test_the_encoder_sees_the_last_turn_and_those_before_it_only_where_it_is_short(turns, seen):
