@@ -1,6 +1,7 @@
 """The door: who gets in, who is told to wait, and that nobody spends more than is theirs."""
 
 import asyncio
+import itertools
 import logging
 from datetime import UTC, datetime
 
@@ -35,7 +36,7 @@ def keys(accounts):
 
 @pytest.fixture
 def gate(accounts):
-    with_thread = KeyGate(accounts, lambda: NOON)
+    with_thread = KeyGate(accounts, lambda: NOON, itertools.count().__next__)
     yield with_thread
     with_thread.close()
 
@@ -76,6 +77,20 @@ async def test_without_keys_everybody_gets_in_until_the_first_is_made(gate, keys
     assert (await refusal(gate.admit({}))).status == 401
     keys.revoke("alice")
     assert (await refusal(gate.admit({}))).status == 401
+
+
+async def test_the_first_key_counts_within_a_second(accounts, keys):
+    clock = [0.0]
+    gate = KeyGate(accounts, lambda: NOON, lambda: clock[0])
+    assert await gate.admit({}) == Caller()
+    secret = keys.add("alice")
+    clock[0] = 0.99
+    assert await gate.admit({}) == Caller()
+    assert (await refusal(gate.admit({"host": "rebound.example"}))).status == 403
+    clock[0] = 1.0
+    assert (await refusal(gate.admit({}))).status == 401
+    assert (await gate.admit(bearer(secret))).name == "alice"
+    gate.close()
 
 
 async def test_a_revoked_key_is_refused_at_once(gate, keys):
