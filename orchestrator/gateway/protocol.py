@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_S = 10.0
+HEAD_BYTES = 65_536
 
 
-class PatientProtocol(H11Protocol):
-    """Closes a connection on which no request is complete HEAD_S after its first byte, or after it was opened."""
+class PatientProtocol(HttpToolsProtocol):
+    """Closes a connection whose next request is not complete to the end of its headers within HEAD_S or HEAD_BYTES."""
 
     _late: asyncio.TimerHandle | None = None
+    _unread = 0
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -21,9 +23,12 @@ class PatientProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        is_waiting = self.cycle is None or self.cycle.response_complete
-        if not is_waiting:
+        if not self._is_waiting():
             self._forget()
+            return
+        self._unread += len(data)
+        if self._unread > HEAD_BYTES:
+            self._close()
         elif self._late is None:
             self._expect()
 
@@ -31,15 +36,19 @@ class PatientProtocol(H11Protocol):
         self._forget()
         super().connection_lost(exc)
 
+    def _is_waiting(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
     def _expect(self) -> None:
         self._late = self.loop.call_later(HEAD_S, self._close)
 
     def _forget(self) -> None:
+        self._unread = 0
         if self._late is not None:
             self._late.cancel()
             self._late = None
 
     def _close(self) -> None:
-        self._late = None
-        if (self.cycle is None or self.cycle.response_complete) and not self.transport.is_closing():
+        self._forget()
+        if self._is_waiting() and not self.transport.is_closing():
             self.transport.close()
