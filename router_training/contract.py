@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -302,6 +302,10 @@ class SuccessModel(Protocol):
 
     def predict(self, X: Vectors) -> FloatArray:
         """Return P(success), shape (n, m), in [0, 1]."""
+        ...
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the constructor's options by name."""
         ...
 
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:

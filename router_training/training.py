@@ -17,6 +17,7 @@ from router_training.guarantee import Claim, make_promise
 from router_training.joint.fitting import can_compare, fit_joint_model
 from router_training.joint_model import JOINT_FOLDER, JointModel
 from router_training.judging.evaluation_result import Evaluation
+from router_training.learning.selection import Candidate
 from router_training.outcomes import OutcomeTable, require_routable
 from router_training.policy import Policy, fit_policy
 from router_training.report import draw_curve, draw_reliability
@@ -184,12 +185,14 @@ def fit_twin(
     cache_dir: Path | None = None,
     progress: Progress | None = None,
 ) -> Policy:
-    """Fit the control: the same recipe on shuffled labels, which can learn what prompts cost but not who succeeds."""
+    """Fit the control: the winner on shuffled labels, which can learn what prompts cost but not who succeeds."""
+    winner = Candidate(policy.learned.success_name, policy.learned.success.get_params())
     return fit_policy(
         shuffle_labels(train, seed),
         catalogue=policy.catalogue,
         encoder=policy.encoder,
         seed=seed,
+        candidates=[winner],
         cache_dir=cache_dir,
         progress=progress,
     )
