@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from router_training.contract import FloatArray
 
 TREES, DEPTH, LEARNING_RATE, LEAF = 100, 4, 0.05, 15
-VALUE_TREES, VALUE_RATE, VALUE_LEAF = 50, 0.1, 30
+VALUE_TREES, VALUE_RATE, VALUE_LEAF, VALUE_ROW_SHARE = 60, 0.1, 50, 0.15
 ROW_SHARE, COLUMN_SHARE = 0.6, 0.4
 SHAPE: dict[str, Any] = {"max_depth": DEPTH, "subsample": ROW_SHARE, "max_features": COLUMN_SHARE}
 

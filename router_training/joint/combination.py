@@ -18,6 +18,7 @@ from router_training.learning.estimation import fit_logistic, logit, sigmoid
 
 SAMPLED_STATES = 40_000
 STRENGTH = 0.03
+FAVOUR = 2.0
 PSEUDO_STATES = 30.0
 MOST_TASKS = 3000
 BY_A_HAIR = 1e-3
@@ -111,6 +112,7 @@ def features(
     own = grid.evidence[tasks, model]
     n_same, n_rivals = same.sum(axis=1), rival.sum(axis=1)
     rivals_agree = rival.all(axis=1) & grid.agrees[tasks, other[:, 0], other[:, 1]]
+    apart = own - (own + (worth * there).sum(axis=1)) / (1 + there.sum(axis=1))
     columns = [
         own,
         pairs.skill[model],
@@ -125,6 +127,8 @@ def features(
         (n_same == 1) & (n_rivals == 1),
         own * (n_same > 0),
         own * (n_rivals > 0),
+        *(apart * (n_rivals == n) for n in (1, 2)),
+        apart * (n_same > 0),
     ]
     is_model = model[:, None] == np.arange(grid.n_models)
     alone = ((n_same == 0) & (n_rivals > 0))[:, None]
@@ -172,7 +176,8 @@ def fit_combination(grid: AnswerGrid, rng: np.random.Generator) -> Combination:
     pairs = PairTables.of(grid)
     n_states = min(SAMPLED_STATES, n * m * (1 + math.comb(m, MOST_ASKED - 1)))
     tasks = rng.integers(0, n, n_states)
-    drawn = rng.random((n_states, m)).argsort(axis=1)[:, :MOST_ASKED]
+    luck = rng.gumbel(size=(n_states, m)) + FAVOUR * pairs.skill
+    drawn = rng.permuted((-luck).argsort(axis=1)[:, :MOST_ASKED], axis=1)
     model, others = drawn[:, 0], _padded(drawn[:, 1:])
     size = rng.integers(0, min(m, MOST_ASKED), n_states)
     others = np.where(np.arange(MOST_ASKED - 1) < size[:, None], others, NOBODY)

@@ -138,14 +138,9 @@ def _fit_all_gains(
     rng: np.random.Generator,
 ) -> tuple[BoostedTrees, Gain]:
     """Return the forecast of gains, and one that asks, for each task, what was fitted without its fold."""
-    by_fold: dict[int, BoostedTrees] = {}
-    final = BoostedTrees.constant(0.0)
+    final, by_fold = BoostedTrees.constant(0.0), dict[int, BoostedTrees]()
     if grid.n_models > 2:
-        final = fit_gains(grid, pairs, confident, np.arange(len(grid)), rng)
-        by_fold = {
-            int(fold): fit_gains(grid, pairs, confident, np.flatnonzero(folds != fold), rng)
-            for fold in np.unique(folds)
-        }
+        final, by_fold = fit_gains(grid, pairs, confident, folds, rng)
 
     def gain(tasks: Indices, asked: Indices, p: FloatArray, following: Indices) -> FloatArray:
         X, value = inputs(grid, pairs, tasks, asked, p, following), np.zeros(len(tasks))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from router_training.contract import FloatArray
 from router_training.joint.answer_grid import NOBODY, AnswerGrid, Flags, Indices
-from router_training.joint.gains import Confident
+from router_training.joint.gains import TRUST, Confident
 
 PRICES = np.array(
     [
@@ -39,9 +39,6 @@ PRICES = np.array(
     ]
 )
 THRESHOLDS = np.array([0.0, *np.linspace(0.3, 0.9, 13), 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99, np.inf])
-TRUST = 0.4
-"""How far plans are judged by the confidence in what they would return, and not by its grade: it is less noisy."""
-
 ANYONE = -2
 
 Gain = Callable[[Indices, Indices, FloatArray, Indices], FloatArray]
