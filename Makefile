@@ -42,10 +42,10 @@ check: install ## style, types and import rules
 	$(BIN)/lint-imports
 
 bench: install ## timings, as ratios against a baseline in the same run
-	$(BIN)/pytest tests/benchmarks --ignore tests/benchmarks/test_quality.py -m benchmark --benchmark-columns=min,median,iqr,rounds -s
+	$(BIN)/pytest tests/benchmarks --ignore tests/benchmarks/test_quality.py --ignore tests/benchmarks/test_joint.py -m benchmark --benchmark-columns=min,median,iqr,rounds -s
 
 bench-quality: install ## is it better than constants, shuffled labels and published routers? (needs the public tables)
-	$(BIN)/pytest tests/benchmarks/test_quality.py -m benchmark -s
+	$(BIN)/pytest tests/benchmarks/test_quality.py tests/benchmarks/test_joint.py -m benchmark -s
 
 format: install ## rewrite the files in house style
 	$(BIN)/ruff format .

@@ -9,8 +9,9 @@ from router_training.contract import Attempt, DataError, Evidence, Forecast
 from router_training.joint.answer_grid import NOBODY, agreement
 from router_training.joint.fitting import can_compare, fit_on_grid
 from router_training.joint.pair_tables import PairTables
+from router_training.joint.playing import play
 from router_training.joint.prompt_prior import fit_prompt_prior
-from router_training.joint_model import load_joint_model, worth_alone
+from router_training.joint_model import JointModel, load_joint_model, worth_alone
 from tests.joint_grids import MODELS, USD, made_up_grid
 
 PROMPT = "How many apples are left?"
@@ -152,3 +153,46 @@ def test_answers_to_nothing_agree_with_none():
     same, nothing = agreement(PROMPT, ["12", None, "", "so 12"])
     assert nothing.tolist() == [False, True, True, False]
     assert same.tolist() == [[True, False, False, True], [False] * 4, [False] * 4, [True, False, False, True]]
+
+
+@pytest.mark.parametrize("price", [0.0, 0.02, 0.1, 1.0, 30.0])
+def test_playing_all_tasks_at_once_makes_the_moves_of_one_at_a_time(joint, grid, price):
+    """The answers' evidence and agreement are dictated, so that single requests see what the grid holds."""
+    played = play(joint, grid, price)
+    for task in range(0, 40, 4):
+        attempts = []
+        while True:
+            asked = np.array([[MODELS.index(one.model) for one in attempts]])
+            more = _following_on(joint, grid, task, asked, price)
+            if not more:
+                break
+            attempts += [Attempt(name, "x") for name in more]
+        asked = [MODELS.index(one.model) for one in attempts]
+        assert asked == [one for one in played.asked[task] if one != NOBODY]
+
+
+def _following_on(joint, grid, task, asked, price):
+    """Ask the joint model with a request's grid replaced by the row of a task."""
+    row = grid.take(np.array([task]))
+
+    class Dictated(JointModel):
+        def _seen(self, prompt, forecasts, known, usd_scale=1.0):
+            return row
+
+    dictated = Dictated(
+        joint.models, joint.prior, joint.combination, joint.gains, joint.plans, joint.metadata
+    )
+    attempts = [said(MODELS[j], "x") for j in asked[0]]
+    free = [name for j, name in enumerate(MODELS) if j not in asked[0]]
+    return dictated.following(PROMPT, FORECASTS, attempts, free, price=price, usd_scale=1.0)
+
+
+def test_two_calls_at_once_take_as_long_as_the_slower(joint, grid):
+    latency_s = np.tile([5.0, 1.0, 2.0, 3.0], (len(grid), 1))
+    together, apart = (play(joint, grid, 0.0, share) for share in (0.0, 2.0))
+    assert together.at_once and not apart.at_once
+    assert (together.latency_s(latency_s) <= apart.latency_s(latency_s).max()).all()
+    row = replace(together, asked=np.array([[0, 1, 2]]))
+    assert row.latency_s(latency_s[:1]) == [7.0] and replace(row, at_once=False).latency_s(latency_s[:1]) == [
+        8.0
+    ]
