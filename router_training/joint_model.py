@@ -14,7 +14,7 @@ from router_training.contract import Attempt, DataError, FloatArray, Forecast
 from router_training.joint.answer_grid import NOBODY, AnswerGrid, Indices, agreement, log_lengths
 from router_training.joint.combination import MOST_ASKED, Combination
 from router_training.joint.gains import inputs
-from router_training.joint.plans import ANYONE, Plans
+from router_training.joint.plans import ANYONE, Plans, context
 from router_training.joint.prompt_prior import PromptPrior
 from router_training.learning.estimation import logit, sigmoid
 from router_training.learning.policy_files import REMEDY, read_folder, write_folder
@@ -90,16 +90,17 @@ class JointModel:
         known, free = self._known(attempts), {self.models.index(one) for one in usable if one in self.models}
         if len(known) >= MOST_ASKED:
             return ()
-        fitting = [self._fits(plan, list(known), free) for plan in self.plans.models.tolist()]
-        best = self.plans.best(price, np.array(fitting, dtype=bool))
-        if best is None:
+        fitting = np.array(
+            [self._fits(plan, list(known), free) for plan in self.plans.models.tolist()], dtype=bool
+        )
+        if not fitting.any():
             return ()
+        grid = self._seen(prompt, forecasts, known, usd_scale)
+        best, place = int(self.plans.best(price, context(grid), fitting)[0]), self.plans.place(price)
         first, second, third = self.plans.models[best].tolist()
-        place = self.plans.place(price)
         if not known:
             both = second != NOBODY and self.plans.second_share[place, best] >= together
             return tuple(self.models[one] for one in ((first, second) if both else (first,)))
-        grid = self._seen(prompt, forecasts, known, usd_scale)
         asked, task = np.array([list(known)]), np.zeros(1, dtype=np.int64)
         p = self.combination.confidence(grid, task, asked)
         if len(known) == 1:

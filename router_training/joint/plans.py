@@ -6,7 +6,7 @@ import functools
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,11 +39,11 @@ PRICES = np.array(
     ]
 )
 THRESHOLDS = np.array([0.0, *np.linspace(0.3, 0.9, 13), 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99, np.inf])
+RIDGES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 ANYONE = -2
 
 Gain = Callable[[Indices, Indices, FloatArray, Indices], FloatArray]
 """(tasks, asked, confidence, following) -> what one more answer is forecast to bring, shape (k,)."""
-
 
 Plan = tuple[int, int, int]
 
@@ -53,24 +53,33 @@ class Plans:
     """P plans at K prices. A price is what a call of `usd_scale` weighs in quality: (1 - dial) / dial.
 
     `models` (P, 3): the first, the second or NOBODY, and ANYONE where a third may follow, whoever is forecast to bring
-    most for its price, else NOBODY. `worth` (K, P) is the mean of quality - price * cost on the training tasks; the
-    second is asked where the confidence in the first answer lies below `threshold` (K, P), which it does for
-    `second_share` (K, P) of the tasks. `quality` and `usd` (K,) are what the best plan came to on tasks that had no
-    part in choosing it.
+    most for its price, else NOBODY. `weights` (K, P, f) give a plan's worth, the mean of quality - price * cost, as a
+    linear function of what is known of the prompt: see `context`, of which `centre` and `spread` (f - 1,) are usual.
+    The second is asked where the confidence in the first answer lies below `threshold` (K, P), which it does on
+    `second_share` (K, P) of the tasks. `quality` and `usd` (K,) are what the plans chosen prompt by prompt came to on
+    tasks that had no part in fitting them.
     """
 
     models: Indices
-    worth: FloatArray
+    weights: FloatArray
+    centre: FloatArray
+    spread: FloatArray
     threshold: FloatArray
     second_share: FloatArray
     quality: FloatArray
     usd: FloatArray
 
-    def best(self, price: float, usable: Flags) -> int | None:
-        """Return the plan of highest worth at the nearest price, the first among equals, None where none is usable."""
-        if not usable.any():
-            return None
-        return int(np.where(usable, self.worth[self.place(price)], -np.inf).argmax())
+    def best(self, price: float, known: FloatArray, usable: Flags) -> Indices:
+        """Return the plan of highest worth for each prompt, shape (n,), the first among equals.
+
+        Args:
+            price: the nearest of PRICES counts.
+            known: the `context` of n prompts, shape (n, f - 1).
+            usable: the plans to choose from, shape (P,); at least one.
+        """
+        worth = _with_one(known, self.centre, self.spread) @ self.weights[self.place(price)].T
+        worth = worth.round(9)  # the same plans tie for one prompt and for many, however sums are made
+        return np.asarray(np.where(usable, worth, -np.inf).argmax(axis=1), dtype=np.int64)
 
     def place(self, price: float) -> int:
         """Return the position of the nearest of PRICES, nearness being that of logarithms."""
@@ -88,8 +97,14 @@ class Plans:
         return cls(models=np.asarray(arrays["plans_models"], dtype=np.int64), **kept)
 
 
-@dataclass(frozen=True, eq=False)
-class _Result:
+def context(grid: AnswerGrid) -> FloatArray:
+    """Return what is known of each prompt before any call: log-odds of every model's success, and what calls cost."""
+    usd = np.where(np.isfinite(grid.usd), grid.usd, np.nan)
+    mean = np.nanmean(usd, axis=1) if np.isfinite(usd).any() else np.zeros(len(grid))
+    return np.column_stack([grid.prior, np.log(mean + 1e-9)])
+
+
+class _Result(NamedTuple):
     """What is returned and paid, task by task, shape (n,): `value` mixes confidence and grade."""
 
     value: FloatArray
@@ -98,27 +113,48 @@ class _Result:
 
     def since(self, other: _Result) -> _Result:
         """Return by how much this exceeds another."""
-        return _Result(self.value - other.value, self.quality - other.quality, self.paid - other.paid)
+        return _Result(*(mine - others for mine, others in zip(self, other, strict=True)))
 
     def where(self, asked: Flags) -> _Result:
         """Return 0 where not asked."""
-        return _Result(self.value * asked, self.quality * asked, self.paid * asked)
+        return _Result(*(part * asked for part in self))
 
     def plus(self, other: _Result) -> _Result:
         """Return the sum."""
-        return _Result(self.value + other.value, self.quality + other.quality, self.paid + other.paid)
+        return _Result(*(mine + others for mine, others in zip(self, other, strict=True)))
 
 
-@dataclass(eq=False)
 class _Trial:
-    """Plays all plans on a grid whose confidences and gains were fitted without each task's fold."""
+    """Plays plans on a grid, by confidences and gains that were fitted without each task's fold."""
 
-    grid: AnswerGrid
-    confident: Confident
-    gain: Gain
-    folds: Indices
+    def __init__(self, grid: AnswerGrid, confident: Confident, gain: Gain) -> None:
+        self.grid, self.confident = grid, confident
+        m = grid.n_models
+        self.singles = [self._result((i,)) for i in range(m)]
+        self.pairs = {pair: self._result(pair) for pair in itertools.combinations(range(m), 2)}
+        triples = {three: self._result(three)[0] for three in itertools.combinations(range(m), 3)}
+        tasks = np.arange(len(grid))
+        self.gains: dict[tuple[int, int], list[FloatArray]] = {}
+        self.more: dict[tuple[int, int], list[_Result]] = {}
+        for pair, (both, p) in self.pairs.items():
+            asked, rest = np.tile(np.array(pair), (len(grid), 1)), self._rest(pair)
+            self.gains[pair] = [gain(tasks, asked, p, np.full(len(grid), k)) for k in rest]
+            self.more[pair] = [triples[_in_order(*pair, k)].since(both) for k in rest]
 
-    def result(self, models: tuple[int, ...]) -> tuple[_Result, FloatArray]:
+    def plans(self, price: float) -> Iterator[tuple[Plan, FloatArray, _Result, _Result]]:
+        """Yield plans: models, confidences in the first answer, its result, and what all that follows adds."""
+        for i, (first, p) in enumerate(self.singles):
+            yield (i, NOBODY, NOBODY), p[:, 0], first, first.since(first)
+        for pair, (both, _) in self.pairs.items():
+            added = {NOBODY: both.since(both)}
+            if rest := self._rest(pair):
+                net = [g - price * self.grid.usd[:, k] for g, k in zip(self.gains[pair], rest, strict=True)]
+                added[ANYONE] = _best_of(self.more[pair], net)
+            for (third, result), (i, j) in itertools.product(added.items(), (pair, pair[::-1])):
+                first, p = self.singles[i]
+                yield (i, j, third), p[:, 0], first, both.plus(result).since(first)
+
+    def _result(self, models: tuple[int, ...]) -> tuple[_Result, FloatArray]:
         """Return what comes of asking these models and returning the surest, and the confidences (n, s)."""
         tasks = np.arange(len(self.grid))
         asked = np.tile(np.array(models), (len(tasks), 1))
@@ -127,32 +163,8 @@ class _Trial:
         paid = self.grid.paid[:, list(models)].sum(axis=1)
         return _Result(TRUST * p.max(axis=1) + (1.0 - TRUST) * quality, quality, paid), p
 
-    def plans(self) -> Iterator[tuple[Plan, int, FloatArray, _Result, _Result]]:
-        """Yield plans: models, place of the price, first confidences, result of the first, and what follows adds."""
-        m = self.grid.n_models
-        singles = [self.result((i,)) for i in range(m)]
-        for i, (first, p) in enumerate(singles):
-            for place in range(len(PRICES)):
-                yield (i, NOBODY, NOBODY), place, p[:, 0], first, first.since(first)
-        triples = {three: self.result(three)[0] for three in itertools.combinations(range(m), 3)}
-        for pair in itertools.combinations(range(m), 2):
-            both, p = self.result(pair)
-            rest = [k for k in range(m) if k not in pair]
-            gains = [self._gain(pair, p, k) for k in rest]
-            more = [triples[_in_order(*pair, k)].since(both) for k in rest]
-            for place, price in enumerate(PRICES):
-                added = {NOBODY: both.since(both)}
-                if rest:
-                    added[ANYONE] = _best_of(
-                        more, [g - price * self.grid.usd[:, k] for g, k in zip(gains, rest, strict=True)]
-                    )
-                for (third, result), (i, j) in itertools.product(added.items(), (pair, pair[::-1])):
-                    single, alone = singles[i]
-                    yield (i, j, third), place, alone[:, 0], single, both.plus(result).since(single)
-
-    def _gain(self, pair: tuple[int, int], p: FloatArray, following: int) -> FloatArray:
-        tasks = np.arange(len(p))
-        return self.gain(tasks, np.tile(np.array(pair), (len(p), 1)), p, np.full(len(p), following))
+    def _rest(self, pair: tuple[int, int]) -> list[int]:
+        return [k for k in range(self.grid.n_models) if k not in pair]
 
 
 def _best_of(more: Sequence[_Result], net: Sequence[FloatArray]) -> _Result:
@@ -168,8 +180,24 @@ def _in_order(i: int, j: int, k: int) -> tuple[int, int, int]:
     return first, second, third
 
 
+@dataclass(frozen=True, eq=False)
+class _AtPrice:
+    """All plans at one price: figures of each task (n, P) by thresholds chosen without its fold, and those to serve."""
+
+    plans: list[Plan]
+    worth: FloatArray
+    quality: FloatArray
+    paid: FloatArray
+    threshold: FloatArray
+    second_share: FloatArray
+
+
 def search_plans(grid: AnswerGrid, confident: Confident, gain: Gain, folds: Indices) -> Plans:
-    """Try all plans at all prices on graded answers.
+    """Try all plans at all prices on graded answers, and learn which prompt is best served by which.
+
+    A ridge regression gives each plan's worth from what is known of the prompt; its strength is the one whose choices
+    came to most on folds that it was not fitted on. Unless they came to more than the same plan for all prompts by more
+    than the standard error of the difference, the prompt does not matter.
 
     Args:
         grid: n tasks.
@@ -177,44 +205,84 @@ def search_plans(grid: AnswerGrid, confident: Confident, gain: Gain, folds: Indi
         gain: forecasts of gains, fitted likewise.
         folds: the fold of each task, shape (n,).
     """
-    trial = _Trial(grid, confident, gain, folds)
-    n, n_folds, n_steps = len(grid), int(folds.max()) + 1, len(THRESHOLDS)
-    position: dict[Plan, int] = {}
-    rows: list[tuple[int, int, float, float, float]] = []
-    ahead = np.full((len(PRICES), n_folds), -np.inf)
-    honest = np.zeros((2, len(PRICES), n_folds))
-    for models, place, p, first, added in trial.plans():
-        plan = position.setdefault(models, len(position))
-        cell = folds * n_steps + np.searchsorted(THRESHOLDS, p, side="right") - 1
-
-        def by_step(base: FloatArray, more: FloatArray, cell: Indices = cell) -> FloatArray:
-            """Return the sums (folds, steps) over tasks if the second is asked below each threshold."""
-            binned = np.bincount(cell, more, n_folds * n_steps).reshape(n_folds, n_steps)
-            total = np.bincount(folds, base, n_folds)[:, None]
-            return np.asarray(total + np.cumsum(binned, axis=1) - binned)
-
-        quality, paid = by_step(first.quality, added.quality), by_step(first.paid, added.paid)
-        worth = by_step(first.value, added.value) - PRICES[place] * paid
-        total = worth.sum(axis=0)
-        step = int(total.argmax())
-        rows.append((place, plan, total[step] / n, THRESHOLDS[step], float((p < THRESHOLDS[step]).mean())))
-        others = total - worth  # what each fold's tasks have no part in, shape (folds, steps)
-        steps = others.argmax(axis=1)
-        each = np.arange(n_folds)
-        better = others[each, steps] > ahead[place]
-        ahead[place] = np.where(better, others[each, steps], ahead[place])
-        for figure, values in zip(honest[:, place], (quality, paid), strict=True):
-            figure[better] = values[each, steps][better]
-    return _table(position, rows, honest.sum(axis=2) / n)
+    trial = _Trial(grid, confident, gain)
+    known = context(grid)
+    centre, spread = known.mean(axis=0), known.std(axis=0)
+    spread = np.where(spread > 1e-6, spread, 1.0)
+    X = _with_one(known, centre, spread)
+    settled = [_at_price(trial, float(price), folds) for price in PRICES]
+    rows = np.arange(len(grid))
+    ridge, choices = _strength(X, settled, folds)
+    chosen = list(zip(settled, choices, strict=True))
+    return Plans(
+        models=np.array(settled[0].plans),
+        weights=np.stack([_ridge(X, one.worth, ridge).T for one in settled]),
+        centre=centre,
+        spread=spread,
+        threshold=np.stack([one.threshold for one in settled]),
+        second_share=np.stack([one.second_share for one in settled]),
+        quality=np.array([one.quality[rows, choice].mean() for one, choice in chosen]),
+        usd=np.array([one.paid[rows, choice].mean() for one, choice in chosen]),
+    )
 
 
-def _table(
-    position: Mapping[Plan, int],
-    rows: list[tuple[int, int, float, float, float]],
-    honest: FloatArray,
-) -> Plans:
-    shape = (len(PRICES), len(position))
-    worth, threshold, share = np.full(shape, -np.inf), np.zeros(shape), np.zeros(shape)
-    for place, plan, *figures in rows:
-        worth[place, plan], threshold[place, plan], share[place, plan] = figures
-    return Plans(np.array(list(position)), worth, threshold, share, *honest)
+def _strength(X: FloatArray, settled: Sequence[_AtPrice], folds: Indices) -> tuple[float, list[Indices]]:
+    """Return the strength of the regression, and the plans (n,) that it chooses at each price out of fold."""
+    rows = np.arange(len(X))
+    choices = {
+        ridge: [_out_of_fold(X, one.worth, folds, ridge) for one in settled] for ridge in (*RIDGES, np.inf)
+    }
+    dials = 1.0 / (1.0 + PRICES)  # utility as strategies see it: dial * quality - (1 - dial) * cost
+    worth = {
+        ridge: dials @ [one.worth[rows, choice] for one, choice in zip(settled, made, strict=True)]
+        for ridge, made in choices.items()
+    }
+    best = max(worth, key=lambda ridge: float(worth[ridge].mean()))
+    gain = worth[best] - worth[np.inf]
+    if gain.mean() <= gain.std() / np.sqrt(len(gain)):
+        best = np.inf
+    return best, choices[best]
+
+
+def _at_price(trial: _Trial, price: float, folds: Indices) -> _AtPrice:
+    found: list[tuple[Plan, _Result, float, float]] = []
+    for plan, p, first, added in trial.plans(price):
+        net = added.value - price * added.paid
+        by_fold = _thresholds(p, net, folds)
+        asked = p < THRESHOLDS[by_fold[folds]]
+        threshold = THRESHOLDS[by_fold[-1]]
+        found.append((plan, first.plus(added.where(asked)), threshold, float((p < threshold).mean())))
+    plans, results, threshold, share = zip(*found, strict=True)
+    value, quality, paid = (np.column_stack(part) for part in zip(*results, strict=True))
+    return _AtPrice(list(plans), value - price * paid, quality, paid, np.array(threshold), np.array(share))
+
+
+def _thresholds(p: FloatArray, net: FloatArray, folds: Indices) -> Indices:
+    """Return the best position in THRESHOLDS without each fold, and last the best of all: below it `net` is gained."""
+    n_folds, n_steps = int(folds.max()) + 1, len(THRESHOLDS)
+    step = np.searchsorted(THRESHOLDS, p, side="right") - 1
+    binned = np.bincount(folds * n_steps + step, net, n_folds * n_steps).reshape(n_folds, n_steps)
+    gained = np.cumsum(binned, axis=1) - binned
+    total = gained.sum(axis=0)
+    return np.array([*(total - gained).argmax(axis=1), total.argmax()], dtype=np.int64)
+
+
+def _out_of_fold(X: FloatArray, worth: FloatArray, folds: Indices, ridge: float) -> Indices:
+    choice = np.zeros(len(X), dtype=np.int64)
+    for fold in np.unique(folds):
+        held = folds == fold
+        choice[held] = (X[held] @ _ridge(X[~held], worth[~held], ridge)).argmax(axis=1)
+    return choice
+
+
+def _ridge(X: FloatArray, Y: FloatArray, strength: float) -> FloatArray:
+    """Return weights (f, P): least squares with a penalty of `strength` per row on all but the first column."""
+    if np.isinf(strength):
+        return np.vstack([Y.mean(axis=0), np.zeros((X.shape[1] - 1, Y.shape[1]))])
+    penalty = strength * len(X) * np.eye(X.shape[1])
+    penalty[0, 0] = 0.0
+    return np.asarray(np.linalg.solve(X.T @ X + penalty, X.T @ Y))
+
+
+def _with_one(known: FloatArray, centre: FloatArray, spread: FloatArray) -> FloatArray:
+    return np.column_stack([np.ones(len(known)), np.clip((known - centre) / spread, -3.0, 3.0)])

@@ -63,7 +63,7 @@ def joint_model(case: Case) -> Curve:
     """The joint model at each price; its training figures come from plans chosen without each task's fold."""
     played = [play(case.joint, case.test, price) for price in PRICES]
     plans = case.joint.plans
-    rounds = [one.calls - float(one.at_once) for one in played]
+    rounds = [one.calls - one.at_once for one in played]
     return Curve(
         plans.quality,
         plans.usd,
