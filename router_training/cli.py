@@ -14,6 +14,7 @@ from router_training.terminal import progress_bars, render_verdict
 
 if TYPE_CHECKING:
     from router_training.contract import Catalogue
+    from router_training.judging.joint_evaluation import JointEvaluation
     from router_training.outcomes import OutcomeTable
 
 app = typer.Typer(no_args_is_help=True)
@@ -102,6 +103,7 @@ def train(
             role = "no champion: what was asked could not be promised"
         console.print(f"MLflow ({store.place}) keeps it as version {version}, {role}.")
     console.print(f"The router, evaluation.json, curve.png and reliability.png are in {out}.")
+    _print_joint(console, trained.compared, out)
     if trained.refusal is not None:
         raise DataError(trained.refusal)
     if claim is not None:
@@ -113,7 +115,7 @@ def evaluate_router(data: Path, router: Path | None, models: Path | None, out: P
     from router_training.outcomes import load_outcomes
     from router_training.report import render_slices, render_table
     from router_training.serving import open_router
-    from router_training.training import judge
+    from router_training.training import judge, judge_joint, judged_part
 
     console = Console()
     table = load_outcomes(data)
@@ -121,9 +123,26 @@ def evaluate_router(data: Path, router: Path | None, models: Path | None, out: P
     opened = open_router(router, catalogue)
     with progress_bars(console) as progress:
         found = judge(opened.policy, table, out, n_boot=resamples, progress=progress)
+    test, _ = judged_part(opened.policy, table)
+    seed = int(opened.policy.metadata.get("seed", 0))
+    compared = judge_joint(
+        opened.policy, opened.answer_model, opened.joint, test, out, n_boot=resamples, seed=seed
+    )
     console.print(found.part, render_table(found.evaluation), render_slices(found.evaluation))
     console.print(found.evaluation.verdict, style="bold")
     console.print(f"evaluation.json, curve.png and reliability.png are in {out}.")
+    _print_joint(console, compared, out)
+
+
+def _print_joint(console: Console, compared: JointEvaluation | None, out: Path) -> None:
+    """Print what comparing answers comes to, where answers are known."""
+    if compared is None:
+        return
+    from router_training.judging.joint_evaluation import render_joint
+
+    console.print(render_joint(compared))
+    console.print(compared.verdict(), style="bold")
+    console.print(f"joint.json and joint.png are in {out}.")
 
 
 @app.command()

@@ -12,11 +12,12 @@ import numpy as np
 from router_training.answer_model import AnswerModel, fit_on_answers
 from router_training.contract import Catalogue, DataError, UsageError
 from router_training.embedding import Encoder
-from router_training.evaluation import evaluate
+from router_training.evaluation import default_dials, evaluate
 from router_training.guarantee import Claim, make_promise
 from router_training.joint.fitting import can_compare, fit_joint_model
 from router_training.joint_model import JOINT_FOLDER, JointModel
 from router_training.judging.evaluation_result import Evaluation
+from router_training.judging.joint_evaluation import JointEvaluation, evaluate_joint, write_joint
 from router_training.learning.selection import Candidate
 from router_training.outcomes import OutcomeTable, require_routable
 from router_training.policy import Policy, fit_policy
@@ -33,8 +34,8 @@ Progress = Callable[[str, int, int], None]
 class Trained:
     """A router with its judgement.
 
-    `folder` holds policy/, answer_model/, evaluation.json, curve.png and reliability.png. `joint` is None where too few
-    tasks have an answer of every model.
+    `folder` holds policy/, answer_model/, evaluation.json, curve.png and reliability.png. `joint` and
+    `compared`, its judgement (joint.json, joint.png), are None where too few tasks have an answer of every model.
     `refusal` says why what was asked could not be promised; None where it is, or nothing was asked.
     """
 
@@ -46,6 +47,7 @@ class Trained:
     test: OutcomeTable
     folder: Path
     refusal: str | None = None
+    compared: JointEvaluation | None = None
 
     @property
     def serves(self) -> bool:
@@ -106,7 +108,34 @@ def train_router(
     if joint is not None:
         joint.save(folder / "answer_model" / JOINT_FOLDER)
     write_evaluation(evaluation, folder)
-    return Trained(policy, answer_model, joint, evaluation, train, test, folder, refusal)
+    compared = judge_joint(policy, answer_model, joint, test, folder, seed=seed)
+    return Trained(policy, answer_model, joint, evaluation, train, test, folder, refusal, compared)
+
+
+def judge_joint(
+    policy: Policy,
+    answer_model: AnswerModel | None,
+    joint: JointModel | None,
+    test: OutcomeTable,
+    folder: Path,
+    *,
+    n_boot: int = 1000,
+    seed: int = 0,
+) -> JointEvaluation | None:
+    """Judge the joint model on held-out answers and write joint.json and joint.png; None without one or answers.
+
+    Raises:
+        UsageError: if the folder cannot be written.
+    """
+    if answer_model is None or joint is None or not has_responses(test):
+        return None
+    dials = default_dials()
+    found = evaluate_joint(test, policy, answer_model, joint, dials, n_boot=n_boot, seed=seed)
+    try:
+        write_joint(found, folder)
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be written ({error.strerror}); name another folder") from error
+    return found
 
 
 def _learn_from_answers(

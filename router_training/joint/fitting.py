@@ -11,17 +11,16 @@ from threadpoolctl import threadpool_limits
 
 from router_training.answers.boosted_trees import BoostedTrees
 from router_training.calibration import expected_calibration_error
-from router_training.catalogue import usd_per_call
 from router_training.contract import DataError, FloatArray
-from router_training.joint.answer_grid import AnswerGrid, Indices, agreement, log_lengths
+from router_training.joint.answer_grid import AnswerGrid, Indices
 from router_training.joint.combination import MOST_ASKED, fit_combination
 from router_training.joint.gains import Confident, fit_gains, inputs
+from router_training.joint.grids import grid_of
 from router_training.joint.pair_tables import PairTables
 from router_training.joint.plans import PRICES, Gain, Plans, search_plans
 from router_training.joint.prompt_prior import PromptPrior, fit_prompt_prior
 from router_training.joint_model import JointModel
 from router_training.judging.curves import best_constant
-from router_training.learning.estimation import logit
 from router_training.learning.fitting import versions
 from router_training.learning.selection import group_folds
 from router_training.outcomes import OutcomeTable
@@ -70,34 +69,8 @@ def fit_joint_model(
         part = table.take(complete)
         columns = [part.models.index(name) for name in models]
         prior, p_prior = fit_prompt_prior(part.prompts, part.quality[:, columns], folds)
-        grid = training_grid(part, policy, p_alone[complete], p_prior, cache_dir)
+        grid = grid_of(part, policy, p_alone[complete], p_prior, cache_dir)
         return fit_on_grid(grid, models, prior, folds, seed=seed, digest=table.digest)
-
-
-def training_grid(
-    table: OutcomeTable,
-    policy: Policy,
-    p_alone: FloatArray,
-    p_prior: FloatArray,
-    cache_dir: Path | str | None = None,
-) -> AnswerGrid:
-    """Return the grid of a table in which every model answered every task; arrays have shape (n, m)."""
-    columns = [table.models.index(name) for name in policy.models]
-    vectors = policy.encoder.encode_cached(table.prompts, cache_dir)
-    usd = policy.forecast_vectors(table.prompts, vectors).usd
-    paid = usd_per_call(table, policy.catalogue)[:, columns]
-    responses = table.responses[:, columns]
-    compared = [agreement(prompt, row) for prompt, row in zip(table.prompts, responses, strict=True)]
-    return AnswerGrid(
-        quality=table.quality[:, columns],
-        agrees=np.array([same for same, _ in compared]),
-        evidence=logit(p_alone),
-        prior=logit(p_prior),
-        usd=usd / policy.usd_scale,
-        paid=np.where(np.isnan(paid), usd, paid) / policy.usd_scale,
-        log_chars=np.array([log_lengths(row) for row in responses]),
-        is_nothing=np.array([nothing for _, nothing in compared]),
-    )
 
 
 def fit_on_grid(

@@ -9,7 +9,8 @@ from router_training.calibration import expected_calibration_error
 from router_training.contract import Catalogue
 from router_training.evaluation import default_dials
 from router_training.joint.answer_grid import AnswerGrid
-from router_training.joint.fitting import fit_joint_model, fit_on_grid, training_grid
+from router_training.joint.fitting import fit_joint_model, fit_on_grid
+from router_training.joint.grids import grid_of, held_out_grid
 from router_training.joint.plans import PRICES
 from router_training.joint.playing import play
 from router_training.joint.prompt_prior import fit_prompt_prior
@@ -68,24 +69,9 @@ def fit_case(
     train, p_alone = train.take(complete), p_alone[complete]
     columns = [train.models.index(name) for name in policy.models]
     _, p_prior = fit_prompt_prior(train.prompts, train.quality[:, columns], folds)
-    columns = [test.models.index(name) for name in policy.models]
-    forecasts = policy.forecast(test.prompts)
-    told = np.stack(
-        [
-            answer_model.confidence(
-                test.prompts,
-                [str(text or "") for text in test.responses[:, column]],
-                forecasts.p_success[:, j],
-                [policy.models[j]] * len(test),
-                test.completion_tokens[:, column].tolist(),
-            )
-            for j, column in enumerate(columns)
-        ],
-        axis=1,
-    )
     grids = (
-        training_grid(train, policy, p_alone, p_prior),
-        training_grid(test, policy, told, joint.prior.predict(test.prompts)),
+        grid_of(train, policy, p_alone, p_prior),
+        held_out_grid(test, policy, answer_model, joint)[0],
     )
     return Case(*grids, folds, joint, _train_choices(train, policy), _choices(policy, test)), policy
 
