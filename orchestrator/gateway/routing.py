@@ -15,6 +15,7 @@ from orchestrator.graph import build_graph
 from orchestrator.health import Health
 from orchestrator.moves import Move, Situation
 from orchestrator.nodes.router import RouterNode
+from orchestrator.nodes.walk import Walk
 from orchestrator.strategies import load
 from orchestrator.verifiers import standard
 from router_training.answer_model import AnswerModel
@@ -85,7 +86,7 @@ class Routing:
     def _build(self, strategy: Any, policy: Policy | None, cards: Catalogue) -> Any:
         if policy is not None:
             cards = {name: cards[name] for name in policy.models}
-        return build_graph(
+        graph = build_graph(
             policy,
             catalogue=cards,
             strategy=strategy,
@@ -97,6 +98,7 @@ class Routing:
             health=self.health,
             joint=None if policy is None else self.joint,
         )
+        return Walk(graph)
 
     def _kept(self, key: str, build: Callable[[], Any]) -> Any:
         """Return a graph that was built before, or build it; callers choose strategies, so only so many are kept."""

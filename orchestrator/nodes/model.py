@@ -87,7 +87,7 @@ class ModelNode(Step):
         """Return the model with the tools that it may call and the options of the request; a check has neither."""
         client = rounds.with_tools(self.model, self.card, self.tools, call)
         options = call.get("options") if "decision" in call else None
-        return client.bind(**options) if options else client
+        return WithOptions(client, options) if options else client
 
     def written(
         self, attempt: Attempt, message: BaseMessage | None, call: Mapping[str, Any]
@@ -176,6 +176,20 @@ class ModelNode(Step):
             return recorded_usd
         characters = sum(len(str(message.text)) for message in sent)
         return self.card.usd(characters / CHARACTERS_PER_TOKEN, len(text) / CHARACTERS_PER_TOKEN)
+
+
+@dataclass(eq=False)
+class WithOptions(Step):
+    """A model that is told the options of a request; `bind` would merge configurations at every call."""
+
+    client: Runnable[Any, BaseMessage]
+    options: Mapping[str, Any]
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        return self.client.invoke(input, config, **{**self.options, **kwargs})
+
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        return await self.client.ainvoke(input, config, **{**self.options, **kwargs})
 
 
 def _streamed(config: RunnableConfig | None, state: Mapping[str, Any]) -> RunnableConfig | None:
