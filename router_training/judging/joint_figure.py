@@ -19,7 +19,7 @@ def joint_figure(found: JointEvaluation) -> Figure:
     """Return the figure, 7.2 by 5.2 inches."""
     figure = Figure(figsize=(7.2, 5.2), dpi=200, layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(headline(found), fontsize=14, fontweight="bold", x=0.01, ha="left")
+    figure.suptitle(headline(found), fontsize=12.5, fontweight="bold", x=0.01, ha="left")
     axes = figure.add_subplot()
     usd = [*(point.usd for point in found.constants), *(point.usd for point in found.curve)]
     low, high = min(usd) * PER, max(usd) * PER
