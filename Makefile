@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-local demo demo-live test test-all check bench bench-quality format clean
+.PHONY: help install install-local demo demo-live test test-all check bench bench-quality bench-gateway format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -46,6 +46,9 @@ bench: install ## timings, as ratios against a baseline in the same run
 
 bench-quality: install ## is it better than constants, shuffled labels and published routers? (needs the public tables)
 	$(BIN)/pytest tests/benchmarks/test_quality.py tests/benchmarks/test_joint.py -m benchmark -s
+
+bench-gateway: install ## what the gateway adds to a call, beside LiteLLM's proxy where LITELLM names its program
+	$(BIN)/pytest tests/benchmarks/test_gateway.py -m benchmark -s
 
 format: install ## rewrite the files in house style
 	$(BIN)/ruff format .
