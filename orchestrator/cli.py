@@ -11,7 +11,7 @@ from rich.console import Console
 
 from orchestrator.doctor_command import doctor
 from orchestrator.keys_command import app as keys
-from orchestrator.serve_command import rollback, serve
+from orchestrator.serve_command import collect, rollback, serve
 from orchestrator.strategy_commands import evaluate, strategies
 from orchestrator.verifier_commands import app as verifiers
 from router_training.cli import Router, Seed, app as training
@@ -29,6 +29,7 @@ app.add_typer(verifiers, name="verifiers")
 app.command()(evaluate)
 app.command()(doctor)
 app.command()(serve)
+app.command()(collect)
 app.command()(rollback)
 
 Prompt = Annotated[str, typer.Argument(help="The prompt; - reads it from standard input.")]

@@ -163,20 +163,26 @@ class Spool:
 
 
 def drain(spool: Spool, store: Store, *, trace_limit: int = 500) -> int:
-    """Carry everything spooled so far into MLflow and return the number of requests carried.
+    """Carry everything spooled so far into MLflow and return the number of requests carried."""
+    spool.seal()
+    return drain_sealed(spool.folder, store, trace_limit=trace_limit)
+
+
+def drain_sealed(folder: Path, store: Store, *, trace_limit: int = 500) -> int:
+    """Carry the closed files of a spool into MLflow, whoever owns it; return the number of requests carried.
 
     A file is removed only after MLflow has taken all of it, and lines that are no requests are put aside. A crash in between carries it twice, and MLflow
     still shows and returns each request once (see `Store.log_requests`).
     """
     carried = 0
-    for sealed in spool.seal():
+    for sealed in sorted(folder.glob(SEALED)):
         records, torn = _read(sealed)
         for start in range(0, len(records), REQUESTS_PER_RUN):
             store.log_requests(records[start : start + REQUESTS_PER_RUN], trace_limit=trace_limit)
         if torn:
             with (sealed.parent / UNREADABLE).open("ab") as aside:
                 aside.writelines(torn)
-        sealed.unlink()
+        sealed.unlink(missing_ok=True)
         carried += len(records)
     return carried
 

@@ -1,4 +1,4 @@
-"""`pointsman serve` and `pointsman rollback`."""
+"""`pointsman serve`, `pointsman collect` and `pointsman rollback`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from orchestrator.settings import Settings
-from router_training.contract import DataError
+from router_training.contract import DataError, UsageError
 
 
 def serve(
@@ -82,6 +82,31 @@ def _train(console: Console, data: Path, folder: Path) -> None:
         train_router(
             load_outcomes(data), folder, catalogue=load_catalogue(data.parent / "models.toml"), **options
         )
+
+
+def collect(
+    spool: Annotated[
+        Path | None,
+        typer.Option("--spool", file_okay=False, help="Where gateways spool. Default: mlruns/spool."),
+    ] = None,
+) -> None:
+    """Carry finished requests and feedback from the spools of gateways, running ones too, into MLflow for retraining.
+
+    A running gateway closes its file every minute; what it writes just now follows the next time.
+
+    Example: pointsman collect && pointsman retrain datasets/starter/outcomes.parquet
+    """
+    from orchestrator.feedback import Spool, drain, drain_sealed
+    from router_training.tracking import open_store  # spares mlflow
+
+    store, carried = open_store(), 0
+    for folder in sorted(Settings.read(os.environ, spool=spool).spool.glob("*/")):
+        try:
+            with Spool(folder) as owned:
+                carried += drain(owned, store)
+        except UsageError:  # a running gateway owns it
+            carried += drain_sealed(folder, store)
+    Console().print(f"{carried} requests are in {store.place}.")
 
 
 def rollback() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import OrderedDict
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from router_training.contract import DataError, RequestRecord, UsageError
 
 MOST_FOLDERS = 64
 CONFIRM_S = 1.0
+SEAL_AFTER = 60
 
 
 def own_spool(parent: Path) -> Spool:
@@ -39,7 +41,7 @@ class Traces:
         self._parent, self._privacy, self._most = parent, privacy, most
         self._latest: OrderedDict[str, RequestRecord] = OrderedDict()
         self._spool = own_spool(parent)
-        self.waiting = 0
+        self.waiting = 0  # requests that the disk has not confirmed
 
     def __call__(self, record: RequestRecord) -> None:
         """Keep a finished request."""
@@ -74,10 +76,11 @@ class Traces:
         return found
 
     async def confirm_always(self) -> None:
-        """Have the disk confirm once a second, until cancelled."""
-        while True:
+        """Have the disk confirm once a second, and close the file once a minute, until cancelled."""
+        for second in itertools.count(1):
             await asyncio.sleep(CONFIRM_S)
-            await asyncio.to_thread(self._spool.confirm)
+            await asyncio.to_thread(self._spool.seal if second % SEAL_AFTER == 0 else self._spool.confirm)
+            self.waiting = 0
 
     def close(self) -> None:
         """Confirm everything and give up the folder; what is in it waits to be carried into MLflow."""
@@ -96,12 +99,21 @@ class Traces:
     def _on_disk(self, trace_id: str) -> RequestRecord | None:
         """Look through the spools of all processes, from the latest word about the request."""
         mark = f'"trace_id": "{trace_id}"'.encode()
-        for file in sorted(self._parent.glob("*/*.jsonl"), key=lambda one: one.stat().st_mtime, reverse=True):
-            with file.open("rb") as lines:
-                found = [line for line in lines if mark in line]
+        for file in sorted(self._parent.glob("*/*.jsonl"), key=_written_s, reverse=True):
+            try:
+                found = [line for line in file.read_bytes().splitlines() if mark in line]
+            except FileNotFoundError:  # closed, or carried away, at this very moment
+                continue
             for line in reversed(found):
                 try:
                     return from_json(line.decode("utf-8", "replace"))
                 except DataError:  # a line that a crash has torn
                     continue
         return None
+
+
+def _written_s(file: Path) -> float:
+    try:
+        return file.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0

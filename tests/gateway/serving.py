@@ -9,6 +9,7 @@ import uvicorn
 
 from orchestrator.gateway.app import create_app
 from orchestrator.gateway.clients import clients_of
+from orchestrator.gateway.protocol import PatientProtocol
 from orchestrator.gateway.routing import Routing, reference_of
 from orchestrator.gateway.service import Service
 from orchestrator.health import Health
@@ -42,7 +43,7 @@ def serving(app):
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", http=PatientProtocol))
         thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])), daemon=True)
         thread.start()
         while not server.started:

@@ -12,7 +12,7 @@ import urllib.request
 
 import pytest
 
-from orchestrator.feedback import from_json, rated
+from orchestrator.feedback import drain_sealed, from_json, rated
 from orchestrator.gateway.explaining import explained
 from orchestrator.gateway.opening import Opener
 from orchestrator.gateway.reloading import Reloader
@@ -76,6 +76,18 @@ async def test_a_request_is_found_on_disk_after_a_restart_the_latest_word_first(
     again = Traces(tmp_path, "full", 10)
     assert (await again.find(request_record(1).trace_id)).confidence == 0.25
     again.close()
+
+
+async def test_what_a_running_gateway_has_closed_is_carried_into_mlflow_once(store, tmp_path, request_record):
+    traces = Traces(tmp_path, "full", 10)
+    traces(request_record(1))
+    await traces.rate(request_record(1).trace_id, 0.25, "meh")
+    assert drain_sealed(tmp_path / "0", store) == 0
+    traces._spool.seal()
+    assert drain_sealed(tmp_path / "0", store) == 2 and drain_sealed(tmp_path / "0", store) == 0
+    traces.close()
+    (outcome,) = store.feedback_outcomes()
+    assert (outcome.quality, outcome.label_source) == (0.25, "human")
 
 
 def test_each_process_has_a_spool_of_its_own(tmp_path):
