@@ -194,6 +194,8 @@ def no_answer(answer: Answer, cards: Catalogue) -> ApiError:
     if status == 400:
         said = last["error"].replace(f", at {(cards[last['model']].base_url or '').rpartition('@')[2]}", "")
         return _error(answer, status, code, f"{last['model']}: {said.partition(': ')[2] or said}")
+    if last["failure"] == failures.FAILED.name:  # what a recording says of itself
+        return _error(answer, status, code, last["error"])
     kinds = "; ".join(f"{one['model']}: {one['failure']}" for one in failed)
     return _error(answer, status, code, f"No model could answer ({kinds}).")
 

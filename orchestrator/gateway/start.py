@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, cast
 
+import aiohttp
 import uvicorn
 from fastapi import FastAPI
 
@@ -126,6 +127,11 @@ def serve(settings: Settings) -> None:
     if settings.workers == 1:
         uvicorn.run(assembled(settings, os.environ), **options)
         return
+    # a worker that cannot start is started again and again: what is wrong is said here, once
+    accounts = Accounts(settings.keys)
+    check_binding(settings.host, guarded=Keys(accounts).configured())
+    accounts.close()
+    Opener(settings, aiohttp.ClientSession, os.environ, Health()).open()
     os.environ[HANDED_OVER] = settings.to_json()
     uvicorn.run(
         "orchestrator.gateway.start:from_environment", factory=True, workers=settings.workers, **options
