@@ -164,7 +164,7 @@ def test_limits_come_with_the_request_and_no_call_is_made_that_breaks_them():
     [
         ({"input": "  "}, "asks nothing"),
         ({"task_type": "quick"}, "asks nothing"),
-        ({"messages": [AIMessage("hello")]}, "asks nothing"),
+        ({"messages": [AIMessage("")]}, "asks nothing"),
         ({"input": "hi", "dial": 3}, r"dial is 3; it must lie in \[0, 1\]"),
         ({"input": "hi", "max_usd": -1}, "max_usd is -1"),
     ],

@@ -152,6 +152,7 @@ def test_a_request_becomes_a_trace_with_a_span_per_step(store, request_record):
         "novelty": 0.1,
         "usd_high": None,
         "latency_high_s": None,
+        "task_type": None,
     }
     assert spans[4].get_attribute("mlflow.chat.tokenUsage") == {
         "input_tokens": 12,
