@@ -19,8 +19,7 @@ def plain(record: Any) -> Any:
     names = _names(type(record))  # type: ignore[arg-type]  # mypy takes type[Any] for unhashable
     if not names:
         return record
-    parts = ((name, getattr(record, name)) for name in names)
-    return {name: part if type(part) in LEAVES else plain(part) for name, part in parts}
+    return {name: part if type(part := getattr(record, name)) in LEAVES else plain(part) for name in names}
 
 
 @cache

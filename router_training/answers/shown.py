@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 
 MOST_CHARS = 100_000
 SURE = (
@@ -48,6 +49,7 @@ def visible(text: str) -> str:
     return text if text.isascii() else HIDDEN.sub("", text)
 
 
+@lru_cache(maxsize=16)  # every verifier asks for the same few answers
 def shown(answer: str, most_chars: int = MOST_CHARS) -> str:
     """Return what an answer shows, without claims about itself, forged evidence, orders to its reader and hidden text.
 

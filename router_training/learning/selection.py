@@ -143,8 +143,9 @@ def select(
     for i, candidate in enumerate(contenders):
         family = [score.lift for one, score in zip(tried, scores, strict=True) if one.name == candidate.name]
         if not (len(family) > 2 and family[-3] > family[-2] > family[-1]):
+            p = _mean_of_parts(trial, candidate, tried, forecasts)
+            forecasts.append(_out_of_fold(trial, candidate) if p is None else p)
             tried.append(candidate)
-            forecasts.append(_out_of_fold(trial, candidate))
             calibrated = honest_calibration(candidate, forecasts[-1], trial)
             lifts.append(_lifts(trial, calibrated, counts))
             scores.append(_score(trial, candidate, calibrated, lifts[-1] - lifts[0], float(lifts[-1][0])))
@@ -181,6 +182,17 @@ def _out_of_fold(trial: Trial, candidate: Candidate) -> FloatArray:
         model = candidate.estimator(trial.seed)
         p[held] = model.fit(trial.inputs[train], trial.quality[train]).predict(trial.inputs[held])
     return p
+
+
+def _mean_of_parts(
+    trial: Trial, candidate: Candidate, tried: Sequence[Candidate], forecasts: Sequence[FloatArray]
+) -> FloatArray | None:
+    """Return what a mean of candidates forecasts out of fold, if all of these were tried; None of any other."""
+    parts = getattr(candidate.estimator(trial.seed), "mean_of", list)()
+    shares = [(Candidate(name, options), share) for name, options, share in parts]
+    if not shares or any(part not in tried for part, _ in shares):
+        return None
+    return np.asarray(sum(share * forecasts[tried.index(part)] for part, share in shares))
 
 
 def honest_calibration(candidate: Candidate, p: FloatArray, trial: Trial, trust: float = 1.0) -> FloatArray:

@@ -43,6 +43,16 @@ class Estimator(Options):
         self.boosting_ = boosting.Estimator(seed=self.seed).fit(X, quality)
         return self
 
+    def mean_of(self) -> list[tuple[str, dict[str, float], float]]:
+        """Return name, options and share of each part: who knows their forecasts need not fit them again."""
+        options = {
+            "logistic": {"C": self.C},
+            "cluster": {"k": self.cells},
+            "knn": {"k": self.k},
+            "boosting": {},
+        }
+        return [(name, options[name], weight / sum(WEIGHTS.values())) for name, weight in WEIGHTS.items()]
+
     def _parts(self) -> dict[str, SuccessModel]:
         return {
             "logistic": self.logistic_,

@@ -154,7 +154,8 @@ def test_a_decision_costs_the_same_however_many_labels_were_learnt_from():
     columns = ("one forecast, µs (kept)", *(f"{n:,} labels" for n in SIZES))
     show(f"cost of a forecast against labels, {DIM} inputs", columns, rows)
     for name in PARAMETRIC:
-        assert sizes[name, SIZES[0]] == pytest.approx(sizes[name, SIZES[-1]], rel=0.1)
+        # from few labels fewer clusters are made
+        assert sizes[name, SIZES[1]] == pytest.approx(sizes[name, SIZES[-1]], rel=0.1)
 
 
 def test_an_index_finds_the_nearest_faster_than_comparing_all():
