@@ -188,7 +188,8 @@ def _mean_of_parts(
     trial: Trial, candidate: Candidate, tried: Sequence[Candidate], forecasts: Sequence[FloatArray]
 ) -> FloatArray | None:
     """Return what a mean of candidates forecasts out of fold, if all of these were tried; None of any other."""
-    parts = getattr(candidate.estimator(trial.seed), "mean_of", list)()
+    mean_of = getattr(candidate.estimator(trial.seed), "mean_of", None)
+    parts = () if mean_of is None else mean_of()
     shares = [(Candidate(name, options), share) for name, options, share in parts]
     if not shares or any(part not in tried for part, _ in shares):
         return None
