@@ -45,7 +45,7 @@ class Estimator(Options):
 
     def mean_of(self) -> list[tuple[str, dict[str, float], float]]:
         """Return name, options and share of each part: who knows their forecasts need not fit them again."""
-        options = {
+        options: dict[str, dict[str, float]] = {
             "logistic": {"C": self.C},
             "cluster": {"k": self.cells},
             "knn": {"k": self.k},
