@@ -13,6 +13,7 @@ from langgraph.graph import END, START, StateGraph
 
 from orchestrator import strategies, verifiers
 from orchestrator.assembly import above, by_name, digests, make_router, name_of, priced, usable_cards
+from orchestrator.exploring import Exploration
 from orchestrator.health import Health
 from orchestrator.models import chat_models
 from orchestrator.nodes import rounds
@@ -63,6 +64,7 @@ def build_graph(
     checkpointer: Any = None,
     health: Health | None = None,
     joint: Any = None,
+    explore: float = 0.0,
 ) -> Any:
     """Build a compiled LangGraph graph that answers requests (`nodes.Request` in, `nodes.Answer` out).
 
@@ -83,6 +85,8 @@ def build_graph(
         checkpointer: any LangGraph checkpointer.
         health: what calls have shown of each model, for those who want to read or share it.
         joint: a `JointModel`: weighs all answers of a request together, and tells the strategy "joint" whom to ask.
+        explore: the share of requests that another model answers, chosen by chance among those that may be asked, so
+            that `pointsman replay` can judge what was not done; 0 to 0.5.
 
     Raises:
         UsageError: if there is no model to ask, or an argument is outside its range.
@@ -93,6 +97,8 @@ def build_graph(
     health = Health() if health is None else health
     router = make_router(policy, cards, strategy, dial, sticky, health)
     router.joint = joint
+    dear = math.inf if approve_above_usd is None else above("approve_above_usd", approve_above_usd)
+    router.exploration = Exploration(explore, dear)
     names, tool_of = node_names(cards), by_name(tools)
     finish = Finish(name_of(strategy), feedback, digests(policy))
     described = [convert_to_openai_tool(tool) for tool in tools]
@@ -107,9 +113,7 @@ def build_graph(
     nodes[FALLBACK] = FallbackNode(router, finish)
     if tools:
         nodes[TOOLS] = ToolNode(tool_of, cards, above("tool_timeout_s", tool_timeout_s))
-    dear = math.inf
     if approve_above_usd is not None:
-        dear = above("approve_above_usd", approve_above_usd)
         nodes[APPROVAL] = ApprovalNode(router, finish)
 
     graph = StateGraph(State, input_schema=Request, output_schema=Answer)

@@ -24,7 +24,8 @@ class Settings:
     outcomes that explanations show the nearest of. `strategy` answers `auto`, and
     `stream_strategy` those streams that name none: tokens once shown cannot be taken back, so nothing may check them.
     `concurrency` requests are answered at once, `queue` more wait for up to `queue_s`, all others get 503.
-    `log` is what the spool keeps of prompts and answers: full, hash or none.
+    `log` is what the spool keeps of prompts and answers: full, hash or none. `explore` is the share of requests that
+    another model answers, by chance and within all limits, so that traffic can be learnt from; 0 is off.
     """
 
     router: Path | None = None
@@ -49,6 +50,7 @@ class Settings:
     drain_s: float = 30.0
     reload_s: float = 2.0
     traces: int = 2_000
+    explore: float = 0.01
 
     @classmethod
     def read(cls, environment: Mapping[str, str], **given: Any) -> Self:

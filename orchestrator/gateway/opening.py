@@ -10,6 +10,7 @@ from pathlib import Path
 import aiohttp
 from langchain_core.language_models import BaseChatModel
 
+from orchestrator.exploring import Exploration
 from orchestrator.gateway.clients import clients_of
 from orchestrator.gateway.routing import Routing, reference_of
 from orchestrator.health import Health
@@ -77,6 +78,7 @@ class Opener:
             feedback=self.feedback,
             dial=self.settings.dial,
             reference=reference_of(policy, cards),
+            explore=Exploration(self.settings.explore).share,
         )
 
     def _clients(self, cards: Catalogue) -> Mapping[str, BaseChatModel]:

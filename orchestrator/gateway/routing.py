@@ -50,6 +50,7 @@ class Routing:
     dial: float
     reference: str
     joint: JointModel | None = None
+    explore: float = 0.0
     _graphs: OrderedDict[str, Any] = field(default_factory=OrderedDict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -97,8 +98,12 @@ class Routing:
             feedback=self.feedback,
             health=self.health,
             joint=None if policy is None else self.joint,
+            explore=0.0 if strategy is direct or self._is_promised() else self.explore,
         )
         return Walk(graph)
+
+    def _is_promised(self) -> bool:
+        return self.policy is not None and self.policy.promise_status(self.dial).holds
 
     def _kept(self, key: str, build: Callable[[], Any]) -> Any:
         """Return a graph that was built before, or build it; callers choose strategies, so only so many are kept."""

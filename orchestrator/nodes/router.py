@@ -16,6 +16,7 @@ from langchain_core.utils.uuid import uuid7
 from orchestrator import plain
 from orchestrator.barring import limits_of, too_short, unfit
 from orchestrator.bounds import call_bounds, within_limits
+from orchestrator.exploring import Exploration
 from orchestrator.health import Health
 from orchestrator.limits import Limits
 from orchestrator.moves import Accept, Ask, Check, GiveUp, Joint, Move, Situation
@@ -44,6 +45,7 @@ class RouterNode(Step):
     health: Health = field(default_factory=Health)
     operating: Callable[[float], float | None] | None = None
     joint: Joint | None = None
+    exploration: Exploration = field(default_factory=Exploration)
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
         start = time.perf_counter()
@@ -68,8 +70,11 @@ class RouterNode(Step):
         known = self.health.adjusted(forecasts)
         start = {**state, "attempts": (), "latency_s": elapsed_s, "refused_usd": None}
         situation = self.situation(start, known)
-        move = self.kept(state, situation, within_limits(self.strategy(situation), situation))
-        decision = decided(situation, move)
+        chosen = self.kept(state, situation, within_limits(self.strategy(situation), situation))
+        move, propensity = chosen, 1.0
+        if not self.sticks(state):  # another model in mid-conversation would lose the prompt cache
+            move, propensity = self.exploration.turned(chosen, situation, trace_id)
+        decision = decided(situation, move, propensity, explored=move is not chosen)
         return {
             "trace_id": trace_id,
             "decision": plain.plain(decision),
@@ -86,7 +91,7 @@ class RouterNode(Step):
 
     def kept(self, state: Mapping[str, Any], situation: Situation, move: Move) -> Move:
         """Return the move, with the model that wrote the last answer unless the new one is worth `sticky` more."""
-        model = None if self.sticky is None else conversation.last_model(messages_of(state))
+        model = conversation.last_model(messages_of(state)) if self.sticks(state) else None
         if model is None:
             return move
         worth = {forecast.model: situation.utility(forecast) for forecast in situation.open()}
@@ -94,6 +99,10 @@ class RouterNode(Step):
             return move
         stays = worth[move.models[0]] - worth[model] <= (self.sticky or 0.0)
         return replace(move, models=(model,), hedge=()) if stays else move
+
+    def sticks(self, state: Mapping[str, Any]) -> bool:
+        """Tell whether the request goes on with a conversation that has a model."""
+        return self.sticky is not None and conversation.last_model(messages_of(state)) is not None
 
     def proceed(self, state: Mapping[str, Any], forecasts: tuple[Forecast, ...]) -> dict[str, Any]:
         """Return the next move in plain form, knowing how the attempts so far went."""
@@ -154,8 +163,8 @@ def _typed(task: Task, forecasts: Sequence[Forecast]) -> Task:
     return replace(task, task_type=forecasts[0].task_type)
 
 
-def decided(situation: Situation, move: Move) -> Decision:
-    """Return why this first move is made."""
+def decided(situation: Situation, move: Move, propensity: float = 1.0, *, explored: bool = False) -> Decision:
+    """Return why this first move is made, and with what probability."""
     dial = situation.limits.dial
     if not isinstance(move, Ask):
         return Decision("", dial, 1.0, getattr(move, "reason", ""), situation.forecasts, situation.barred)
@@ -164,11 +173,12 @@ def decided(situation: Situation, move: Move) -> Decision:
     if move.hedge:
         others = f", then {', '.join(move.hedge)} if there is no answer after {move.after_s:.2g} s"
     wait = "" if math.isnan(first.latency_s) else f" in {first.latency_s:.2g} s"
+    why = "explored: " if explored else ""
     reason = (
-        f"{first.model}{others}: forecast to succeed with {first.p_success:.0%} "
+        f"{why}{first.model}{others}: forecast to succeed with {first.p_success:.0%} "
         f"for ${_amount(first.usd)}{wait}, at dial {dial:g}"
     )
-    return Decision(first.model, dial, 1.0, reason, situation.forecasts, situation.barred)
+    return Decision(first.model, dial, propensity, reason, situation.forecasts, situation.barred)
 
 
 def _refused(state: Mapping[str, Any], forecasts: Sequence[Forecast]) -> dict[str, str]:
