@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from router_training.add_command import add_model
+from router_training.import_command import import_outcomes
 from router_training.label_command import datasheet, label
 from router_training.terminal import progress_bars, render_verdict
 
@@ -175,5 +176,6 @@ def retrain(
 
 
 app.command()(add_model)
+app.command("import")(import_outcomes)
 app.command()(label)
 app.command()(datasheet)
