@@ -10,10 +10,10 @@ import contextvars
 import os
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
@@ -42,6 +42,26 @@ class Bounds:
     timeout_s: float | None = None
     usd: float | None = None
     expected_s: float = float("nan")
+
+    def less(self, used: Iterable[Spent]) -> Bounds:
+        """Return what is left after these calls, made one after the other."""
+        used_s, used_usd = 0.0, 0.0
+        for one in used:
+            used_s, used_usd = used_s + one.latency_s, used_usd + one.usd
+        return Bounds(
+            None if self.timeout_s is None else self.timeout_s - used_s,
+            None if self.usd is None else self.usd - used_usd,
+            self.expected_s,
+        )
+
+
+class Spent(Protocol):
+    """What took time and money: an attempt, or evidence."""
+
+    @property
+    def usd(self) -> float: ...
+    @property
+    def latency_s(self) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +227,11 @@ class Caller:
         return Called(latency_s, call.tries, message)
 
 
+def is_told_tokens(model: BaseChatModel) -> bool:
+    """Tell whether a call can say how many tokens the model may write."""
+    return "max_tokens" in type(model).model_fields
+
+
 def _token_limit(
     card: ModelCard, model: BaseChatModel, prompt_tokens: int, usd: float | None
 ) -> Mapping[str, int]:
@@ -215,7 +240,7 @@ def _token_limit(
     Nothing where its context makes it stop before that. Endpoints refuse limits beyond what they can write at all, so
     a card that declares no `max_tokens` is held to LONGEST_ANSWER under a budget.
     """
-    if usd is None or card.usd_per_mtok_out <= 0.0 or "max_tokens" not in type(model).model_fields:
+    if usd is None or card.usd_per_mtok_out <= 0.0 or not is_told_tokens(model):
         return {}
     affordable = max(1, int((usd - card.usd(prompt_tokens, 0)) * 1e6 / card.usd_per_mtok_out))
     if card.context_tokens is not None and affordable >= card.context_tokens - prompt_tokens:

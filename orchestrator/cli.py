@@ -96,6 +96,13 @@ def ask(
     recorded: Recorded = None,
     max_usd: Annotated[float | None, typer.Option(help="Spend no more than this on the request.")] = None,
     deadline_s: Annotated[float | None, typer.Option(help="Seconds that the request may take.")] = None,
+    judge: Annotated[
+        str | None, typer.Option("--judge", help="A card that is asked whether an answer is right, once.")
+    ] = None,
+    judge_bias: Annotated[
+        Path | None,
+        typer.Option("--judge-bias", help="How the judge errs, as `pointsman verifiers calibrate` wrote it."),
+    ] = None,
     trace: Annotated[
         bool, typer.Option("--trace", help="Show all forecasts, and what each check said, took and cost.")
     ] = False,
@@ -117,6 +124,7 @@ def ask(
     text = read_prompt(prompt)
     names = (strategy,) if compare is None else listed(compare, recorded=recorded is not None)
     load(names[0])  # a mistyped strategy is found before anything slow
+    from orchestrator.asking import judge as judge_of
     from orchestrator.graph import build_graph  # spares langgraph, 1.6 s
     from orchestrator.models import recorded_models
     from orchestrator.pages import answer_page, comparison_page, shortened
@@ -132,10 +140,10 @@ def ask(
             f"{recorded} holds no answer to {shortened(text)!r}; ask one of its prompts, or live models"
         )
     clients = None if table is None else recorded_models(table)
-    verifier, request = (
-        standard(opened.answer_model),
-        {"input": text, "max_usd": max_usd, "deadline_s": deadline_s},
-    )
+    verifier = standard(opened.answer_model)
+    if judge is not None:
+        verifier = (*verifier, judge_of(judge, opened.policy.catalogue, judge_bias))
+    request = {"input": text, "max_usd": max_usd, "deadline_s": deadline_s}
     answers = {
         name: build_graph(
             opened.policy, strategy=name, models=clients, verifier=verifier, dial=dial, joint=opened.joint

@@ -1,13 +1,15 @@
 """Verifiers that ask a model: several samples, a judge, the probabilities of tokens; charged, and silent where absent."""
 
 import math
+import time
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from orchestrator import requests, verifiers
-from orchestrator.asking import asker, sampler
+from orchestrator.asking import asker, judge, sampler
+from orchestrator.calls import Bounds
 from orchestrator.failures import ModelError
 from orchestrator.graph import build_graph
 from orchestrator.models import Reply, ScriptedModel
@@ -15,6 +17,7 @@ from orchestrator.moves import Accept, Ask
 from orchestrator.nodes.state import json_schema
 from orchestrator.verifiers import NEWS, verified
 from orchestrator.verifiers.self_consistency import ratio
+from router_training.capabilities import tokens_in
 from router_training.contract import Attempt, Forecast, ModelCard, Task, UsageError
 from router_training.judging.judge_bias import JudgeBias
 from router_training.likelihood import posterior
@@ -78,6 +81,75 @@ def test_of_a_judges_reply_only_yes_no_or_a_probability_is_read(reply, p_correct
 def test_the_yes_of_a_judge_that_always_says_yes_is_worth_nothing():
     lenient = judge_of("YES", JudgeBias(0.95, 0.95))(TASK, Attempt("small", "42"), PRIOR)
     assert lenient.p_correct == pytest.approx(0.6)
+
+
+SLOW = Reply("42", 10, 2, latency_s=0.5)
+JUDGE = ModelCard("able", 1.0, 2.0, max_tokens=1000)
+
+
+def judged_request(judge, **limits):
+    """Answer one prompt by one model, have its answer judged, and return what the caller gets."""
+    graph = build_graph(
+        catalogue={"small": CARD},
+        models={"small": ScriptedModel(script=SLOW)},
+        strategy="cost_based",
+        verifier=[*verifiers.standard(), verifiers.load("judge", ask=judge, bias=FAIR)],
+    )
+    answer = graph.invoke({"input": TASK.prompt, **limits})
+    return answer, next(e for e in answer["attempts"][0]["evidence"] if e["kind"] == "judge")
+
+
+@given(st.floats(0.0015, 0.004))
+@example(0.004)
+@settings(deadline=None, max_examples=15)
+def test_a_judge_is_asked_only_if_its_reply_cannot_break_the_budget(max_usd):
+    asked = []
+
+    def talk(prompt):
+        asked.append(prompt)
+        return Reply("YES", tokens_in(prompt), JUDGE.max_tokens)
+
+    answer, found = judged_request(asker(JUDGE, ScriptedModel(script=talk)), max_usd=max_usd)
+    assert answer["usd"] <= max_usd
+    assert bool(asked) == (found["p_correct"] is not None) == (found["usd"] > 0.0)
+    assert asked or max_usd < 0.004
+
+
+def test_a_judge_that_costs_more_than_is_left_is_not_asked_and_says_so():
+    answer, found = judged_request(asker(JUDGE, ScriptedModel(script="YES")), max_usd=0.001)
+    assert answer["result"] == "42" and found["p_correct"] is None and found["usd"] == 0.0
+    assert "not asked" in found["reason"]
+
+
+def test_a_judge_that_hangs_is_cut_when_the_deadline_is_reached():
+    def hang(prompt):
+        time.sleep(5.0)
+        return "YES"
+
+    start = time.monotonic()
+    answer, found = judged_request(asker(JUDGE, ScriptedModel(script=hang)), deadline_s=0.9)
+    assert answer["result"] == "42" and found["p_correct"] is None and "timed out" in found["reason"]
+    assert time.monotonic() - start < 4.0 and found["latency_s"] == pytest.approx(0.4, abs=0.3)
+
+
+def test_once_the_deadline_has_passed_no_judge_is_asked():
+    asked = []
+    ask = asker(JUDGE, ScriptedModel(script=lambda prompt: asked.append(prompt) or "YES"))
+    answer, found = judged_request(ask, deadline_s=0.5)
+    assert (
+        not asked and "not asked, for the deadline has passed" in found["reason"] and answer["result"] == "42"
+    )
+
+
+def test_samples_share_what_the_limits_leave():
+    ask_again = sampler({"small": CARD}, 3, {"small": ScriptedModel(script=Reply("42", 10, 2))})
+    samples = ask_again(TASK, "small", Bounds(usd=CARD.usd(10, 4096) + CARD.usd(10, 2)))
+    assert [one.text for one in samples] == ["42", "42", None] and "not asked" in samples[2].error
+
+
+def test_a_judge_that_is_no_card_is_named_with_those_that_are():
+    with pytest.raises(UsageError, match="'abel' is no model here; the models are able"):
+        judge("abel", {"able": JUDGE})
 
 
 @given(

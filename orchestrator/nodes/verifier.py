@@ -10,6 +10,8 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 
 from orchestrator import plain
+from orchestrator.barring import limits_of
+from orchestrator.calls import Bounds
 from orchestrator.nodes import rounds
 from orchestrator.nodes.finish import Finish
 from orchestrator.nodes.router import RouterNode
@@ -54,16 +56,47 @@ class VerifierNode(Step):
             new = [replace(draft, sources=sources) for draft in new]
         earlier = [plain.attempt(kept) for kept in state["attempts"]]
         judged: list[Attempt] = []
-        for draft in new:
+        for place, draft in enumerate(new):
             evidence = without_repeats(self.verifiers, [*earlier, *judged])
-            silent = draft.text is None
-            judged.append(draft if silent else self.judged(evidence, task, draft, by_model[draft.model]))
+            if draft.text is None:
+                judged.append(draft)
+                continue
+            left = self.left(state, forecasts, earlier, [*judged, *new[place:]])
+            judged.append(self.judged(evidence, task, draft, by_model[draft.model], left))
         return weighed(self.verifiers, task, [*earlier, *judged], forecasts)
 
-    def judged(self, evidence: Sequence[Verifier], task: Task, draft: Attempt, forecast: Forecast) -> Attempt:
+    def left(
+        self,
+        state: Mapping[str, Any],
+        forecasts: Sequence[Forecast],
+        earlier: Sequence[Attempt],
+        new: Sequence[Attempt],
+    ) -> Bounds | None:
+        """Return what verifiers that make calls may take and cost at most; None where none does, or without limits."""
+        if not any(hasattr(verifier, "within") for verifier in self.verifiers):
+            return None
+        limits = limits_of(state, self.router.dial)
+        if limits.max_usd is None and limits.deadline_s is None:
+            return None
+        made = {**state, "attempts": plain.plain([*earlier, *new])}
+        spent_usd = self.router.situation(made, tuple(forecasts)).spent_usd()
+        elapsed_s = state["latency_s"] + waited_s(new)
+        return Bounds(
+            None if limits.deadline_s is None else limits.deadline_s - elapsed_s,
+            None if limits.max_usd is None else limits.max_usd - spent_usd,
+        )
+
+    def judged(
+        self,
+        evidence: Sequence[Verifier],
+        task: Task,
+        draft: Attempt,
+        forecast: Forecast,
+        left: Bounds | None = None,
+    ) -> Attempt:
         """Return the draft with evidence and confidence; one that asks its caller to run tools says nothing yet."""
         if not (calls := rounds.handed_over(draft)):
-            return verified(evidence, task, draft, forecast)
+            return verified(evidence, task, draft, forecast, left)
         names = ", ".join(call["name"] for call in calls)
         found = Evidence("tool_calls", None, f"asks the caller to run {names}; the forecast stands")
         return replace(draft, confidence=forecast.p_success, evidence=(found,))
@@ -74,12 +107,10 @@ class VerifierNode(Step):
         """Return what the request has come to with these attempts, the new ones made at once, and the next move."""
         new = attempts[len(state["attempts"]) :]
         evidence = [one for attempt in new for one in attempt.evidence]
-        waited_s = max((attempt.delay_s + attempt.latency_s for attempt in new), default=0.0)
-        waited_s += sum(one.latency_s for one in evidence)
         update = {
             "attempts": plain.plain(attempts),
             "usd": state["usd"] + sum(attempt.usd for attempt in new) + sum(one.usd for one in evidence),
-            "latency_s": state["latency_s"] + waited_s,
+            "latency_s": state["latency_s"] + waited_s(new),
             "path": [*state["path"], *self.steps(state, new), VERIFIER],
             "drafts": None,
             **({"turns": None} if state.get("turns") else {}),
@@ -91,3 +122,9 @@ class VerifierNode(Step):
     def steps(self, state: Mapping[str, Any], new: Sequence[Attempt]) -> list[str]:
         """Return the nodes that these attempts went through, one attempt after the other."""
         return [step for one in new for step in rounds.steps_of(state, one.model, self.names[one.model])]
+
+
+def waited_s(new: Sequence[Attempt]) -> float:
+    """Return how long answers asked for at once, and then verified one after the other, kept the caller waiting."""
+    calls_s = max((attempt.delay_s + attempt.latency_s for attempt in new), default=0.0)
+    return calls_s + sum(one.latency_s for attempt in new for one in attempt.evidence)

@@ -3,7 +3,8 @@
 A verifier is a callable (task, attempt, forecast) -> Evidence: it may be slow, but never changes anything. One
 that takes microseconds says so by an attribute `instant` that is true; the others are kept out of the event loop.
 One that compares answers has a method `together` as well: see `weighed`. One with an attribute `once` that is true is
-asked about one answer per request at most.
+asked about one answer per request at most. One that makes calls has a method `within(bounds)`, which returns it bound to
+what the limits of the request leave.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, Protocol
 
+from orchestrator.calls import Bounds
 from router_training.contract import Attempt, Evidence, Forecast, Task, UsageError
 from router_training.likelihood import DECISIVE as DECISIVE, LEARNED, NEWS, RATIOS, LikelihoodRatios, worth
 
@@ -72,11 +74,22 @@ def comparing(verifiers: Sequence[Verifier], joint: Any = None) -> tuple[Verifie
     return tuple(verifiers) if joint is None else (*verifiers, load("agreement", model=joint))
 
 
-def verified(verifiers: Sequence[Verifier], task: Task, attempt: Attempt, forecast: Forecast) -> Attempt:
-    """Return the attempt with its evidence, and the confidence that `likelihood.worth` makes of it."""
+def verified(
+    verifiers: Sequence[Verifier],
+    task: Task,
+    attempt: Attempt,
+    forecast: Forecast,
+    left: Bounds | None = None,
+) -> Attempt:
+    """Return the attempt with its evidence, and the confidence that `likelihood.worth` makes of it.
+
+    Verifiers that make calls keep to what is `left` of time and money (None: no limit).
+    """
     evidence: list[Evidence] = []
     for verifier in verifiers:
-        found = verifier(task, attempt, forecast)
+        within = None if left is None else getattr(verifier, "within", None)
+        asked = verifier if within is None or left is None else within(left.less(evidence))
+        found = asked(task, attempt, forecast)
         evidence.append(found)
         if found.p_correct is not None and found.p_correct <= DECISIVE and found.kind not in NEWS:
             break

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 from orchestrator import requests
+from orchestrator.asking import FREE, Ask
+from orchestrator.calls import Bounds
 from router_training.answers.shown import shown
 from router_training.contract import Attempt, Evidence, Forecast, Task
 from router_training.judging.judge_bias import USUAL_BIAS, JudgeBias
@@ -23,15 +24,20 @@ class Verifier:
     only a yes, a no or a probability is read. What either is worth follows from `bias`, measured by
     `pointsman verifiers calibrate`: the yes of a judge that says yes to everything is worth nothing.
 
-    `ask` sends a text to the judge (`orchestrator.asking.asker`).
+    `ask` sends a text to the judge (`orchestrator.asking.asker`); `bounds` are what is left of the request's limits.
     """
 
-    ask: Callable[[str], Attempt]
+    ask: Ask
     bias: JudgeBias = USUAL_BIAS
+    bounds: Bounds = FREE
     once: ClassVar[bool] = True
 
+    def within(self, bounds: Bounds) -> Self:
+        """Return the judge whose call keeps to these bounds."""
+        return replace(self, bounds=bounds)
+
     def __call__(self, task: Task, attempt: Attempt, forecast: Forecast, /) -> Evidence:
-        reply = self.ask(requests.judge(task.prompt, shown(attempt.text or "", LONGEST_ANSWER)))
+        reply = self.ask(requests.judge(task.prompt, shown(attempt.text or "", LONGEST_ANSWER)), self.bounds)
         said = None if reply.text is None else requests.said_right(reply.text)
         p_correct, reason = None, f"{reply.model} said neither yes nor no"
         if reply.text is None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
+from orchestrator.asking import FREE
+from orchestrator.calls import Bounds
 from router_training.answers.final_answer import same_answer
 from router_training.answers.shown import shown
 from router_training.contract import Attempt, Evidence, Forecast, Task
 from router_training.likelihood import posterior
 
-AskAgain = Callable[[Task, str], Sequence[Attempt]]
-"""(task, model) -> further answers of that model, drawn at a temperature above 0: see `orchestrator.asking.sampler`."""
+AskAgain = Callable[[Task, str, Bounds], Sequence[Attempt]]
+"""(task, model, bounds) -> further answers of that model, drawn at a temperature above 0: see `orchestrator.asking.sampler`."""
 SAME_IF_RIGHT, SAME_IF_WRONG = 0.8, 0.35
 """How often a sample is taken to come to the same as a right and as a wrong answer."""
 
@@ -24,6 +27,11 @@ class Verifier:
     """
 
     ask_again: AskAgain | None = None
+    bounds: Bounds = FREE
+
+    def within(self, bounds: Bounds) -> Self:
+        """Return the verifier whose calls together keep to these bounds."""
+        return replace(self, bounds=bounds)
 
     @property
     def instant(self) -> bool:
@@ -33,7 +41,7 @@ class Verifier:
     def __call__(self, task: Task, attempt: Attempt, forecast: Forecast, /) -> Evidence:
         if self.ask_again is None:
             return Evidence("self_consistency", None, "the model was not asked again")
-        samples = self.ask_again(task, attempt.model)
+        samples = self.ask_again(task, attempt.model, self.bounds)
         usd, latency_s = sum(one.usd for one in samples), sum(one.latency_s for one in samples)
         told = [shown(one.text) for one in samples if one.text is not None and one.text.strip()]
         p_correct, reason = None, "asked again, the model gave no answer"
