@@ -8,6 +8,7 @@ import math
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,13 @@ def _is_texts(value: Any) -> bool:
     return isinstance(value, list) and all(_is_text(item) for item in value)
 
 
+def _is_day(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and bool(date.fromisoformat(value))
+    except ValueError:
+        return False
+
+
 _PRICE = KeyRule(_is_price, "a price in USD per million tokens, 0 or more")
 _COUNT = KeyRule(_is_count, "a whole number of tokens above 0")
 _TEXT = KeyRule(_is_text, "text in quotes")
@@ -68,6 +76,8 @@ KEYS = {
     "timeout_s": KeyRule(lambda value: _is_number(value) and value > 0, "a number of seconds above 0"),
     "roles": _TEXTS,
     "logprobs": KeyRule(lambda value: isinstance(value, bool), "true or false"),
+    "prices_source": _TEXT,
+    "prices_date": KeyRule(_is_day, 'a day such as "2026-01-31", in quotes'),
 }
 REQUIRED = ("usd_per_mtok_in", "usd_per_mtok_out")
 USUAL_COMPLETION_TOKENS = 200.0  # of a model whose tokens were never counted

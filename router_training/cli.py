@@ -11,6 +11,7 @@ from rich.console import Console
 from router_training.add_command import add_model
 from router_training.import_command import import_outcomes
 from router_training.label_command import datasheet, label
+from router_training.models_command import app as models_app
 from router_training.terminal import progress_bars, render_verdict
 
 if TYPE_CHECKING:
@@ -177,5 +178,6 @@ def retrain(
 
 app.command()(add_model)
 app.command("import")(import_outcomes)
+app.add_typer(models_app, name="models")
 app.command()(label)
 app.command()(datasheet)

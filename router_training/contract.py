@@ -61,6 +61,7 @@ class ModelCard:
     that holds the key. `provider` is a LangChain provider name ("openai" covers every OpenAI-compatible server).
     `context_tokens` None and `languages` empty are not declared: any length, any language; a language is a code ("de").
     `timeout_s` is what a call may take, its retries included; `logprobs` asks the endpoint for those of its tokens.
+    `prices_source` and `prices_date` (YYYY-MM-DD) say who knew the prices, and when they were right.
     """
 
     name: str
@@ -80,6 +81,8 @@ class ModelCard:
     timeout_s: float = 120.0
     roles: tuple[str, ...] = ()
     logprobs: bool = False
+    prices_source: str | None = None
+    prices_date: str | None = None
 
     def usd(self, prompt_tokens: float, completion_tokens: float, cached_tokens: float = 0.0) -> float:
         """Return the price in USD of one call; of the prompt tokens, `cached_tokens` were in the prompt cache."""
