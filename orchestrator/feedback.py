@@ -32,7 +32,7 @@ REQUESTS_PER_RUN = 500
 
 def to_json(record: RequestRecord) -> str:
     """Return a request as one line of JSON."""
-    return json.dumps(plain.plain(record), ensure_ascii=False)
+    return json.dumps(record, default=plain.fields_of, ensure_ascii=False)
 
 
 def from_json(text: str) -> RequestRecord:

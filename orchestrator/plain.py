@@ -22,6 +22,17 @@ def plain(record: Any) -> Any:
     return {name: part if type(part := getattr(record, name)) in LEAVES else plain(part) for name in names}
 
 
+def fields_of(record: Any) -> dict[str, Any]:
+    """Return a frozen record as a dict of its fields, for an encoder of JSON that goes on from there.
+
+    Raises:
+        TypeError: if it is no record.
+    """
+    if not (names := _names(type(record))):
+        raise TypeError(f"{type(record).__name__} is no record")
+    return {name: getattr(record, name) for name in names}
+
+
 @cache
 def _names(kind: type[Any]) -> tuple[str, ...]:
     """Return the fields of a dataclass; none for any other type."""

@@ -34,6 +34,6 @@ def create_app(
     app.add_middleware(Limits, settings=service.settings)
     app.state.service = service
     answer_errors(app)
-    for router in (chat.router, responses.router, routes_ours.router, *routers):
+    for router in (chat.answering, chat.router, responses.router, routes_ours.router, *routers):
         app.include_router(router)
     return app

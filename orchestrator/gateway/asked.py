@@ -75,6 +75,8 @@ def _from_headers(headers: Mapping[str, str]) -> dict[str, Any]:
     found = {
         key[len(HEADER) :].replace("-", "_"): text for key, text in headers.items() if key.startswith(HEADER)
     }
+    if not found:
+        return {}
     try:
         read = {key: _read(key, text) for key, text in found.items()}
         return Ours.model_validate(read).model_dump(exclude_none=True)

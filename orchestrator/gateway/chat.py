@@ -9,6 +9,7 @@ from starlette.responses import Response, StreamingResponse
 
 from orchestrator.gateway import answers
 from orchestrator.gateway.answers import Json
+from orchestrator.gateway.direct_route import DirectRoute
 from orchestrator.gateway.errors import ApiError
 from orchestrator.gateway.exchange import HUNG_UP, Exchange, or_hang_up
 from orchestrator.gateway.openai_schema import ChatRequest, body_of, schema_of
@@ -17,10 +18,11 @@ from orchestrator.gateway.streaming import Stream
 from orchestrator.gateway.wire import Completion
 
 router = APIRouter(tags=["OpenAI"])
+answering = APIRouter(tags=["OpenAI"], route_class=DirectRoute)
 SSE = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 
-@router.post("/v1/chat/completions", openapi_extra=schema_of(ChatRequest))
+@answering.post("/v1/chat/completions", openapi_extra=schema_of(ChatRequest))
 async def chat_completions(request: Request) -> Response:
     """Answer a conversation by the model that the router chooses, or by the one that is named."""
     service: Service = request.app.state.service

@@ -1,7 +1,7 @@
 """An OpenAI-compatible endpoint as a chat model that loses nothing of what is asked or said.
 
 langchain-openai reads and writes the fields that it knows; a gateway passes on those that nobody knew when it was
-written, and pays for each call: measured over aiohttp, a quarter of the processor time.
+written.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from langchain_core.exceptions import LangChainException
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
-from langchain_core.runnables import Runnable
+from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import SecretStr, SkipValidation
 
@@ -92,27 +92,47 @@ class Endpoint(BaseChatModel):
     ) -> ChatResult:
         raise NotImplementedError("an Endpoint is asked by await only")
 
+    async def ainvoke(
+        self, input: Any, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
+    ) -> AIMessage:
+        """Ask; where nobody listens to LangChain's callbacks, none are made."""
+        from langsmith.utils import tracing_is_enabled  # spares the start its import
+
+        if not isinstance(input, list) or stop or (config or {}).get("callbacks") or tracing_is_enabled():
+            return await super().ainvoke(input, config, stop=stop, **kwargs)
+        is_hidden = NOT_STREAMED in ((config or {}).get("tags") or ())
+        return await self._asked(input, is_hidden=is_hidden, **kwargs)
+
     async def _agenerate(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        is_hidden = run_manager is not None and NOT_STREAMED in run_manager.tags
+        message = await self._asked(messages, is_hidden=is_hidden, **kwargs)
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+    async def _asked(
+        self,
+        messages: Sequence[BaseMessage],
         *,
+        is_hidden: bool,
         body: Mapping[str, Any] | None = None,
         wire: Wire | None = None,
         **kwargs: Any,
-    ) -> ChatResult:
+    ) -> AIMessage:
         payload = self._payload(messages, body or {}, kwargs)
         if wire is not None:
             wire.begun.append(self.card.name)
-        is_hidden = run_manager is not None and NOT_STREAMED in run_manager.tags
         if wire is not None and wire.is_free() and not is_hidden:
             completion = await self._streamed(payload, wire)
         else:
             completion = await self._whole(payload)
         if wire is not None:
             wire.keep(self.card.name, completion)
-        return ChatResult(generations=[ChatGeneration(message=answer_of(completion))])
+        return answer_of(completion)
 
     def _payload(
         self, messages: Sequence[BaseMessage], body: Mapping[str, Any], asked: Mapping[str, Any]

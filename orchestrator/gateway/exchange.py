@@ -63,7 +63,7 @@ class Exchange:
         _check(wanted, routing, caller)
         is_live = bool(given.stream) and given.n in (None, 1)  # mixed choices are told apart at the end
         wire, messages = Wire(is_live=is_live), from_openai(given.messages)
-        return cls(service, routing, caller, request.url.path, given, wanted, messages, wire)
+        return cls(service, routing, caller, request.scope["path"], given, wanted, messages, wire)
 
     @property
     def strategy(self) -> str:

@@ -33,7 +33,17 @@ class Turns:
         Raises:
             ApiError: 503 where too many wait, or this one has waited too long.
         """
-        if self._slots.locked() and self.waiting >= self._queue:
+        if not self._slots.locked():
+            await self._slots.acquire()  # at once
+        else:
+            await self._wait()
+        try:
+            yield
+        finally:
+            self._slots.release()
+
+    async def _wait(self) -> None:
+        if self.waiting >= self._queue:
             raise ApiError(503, "too many requests wait; try again in a moment", "overloaded", headers=RETRY)
         self.waiting += 1
         try:
@@ -45,10 +55,6 @@ class Turns:
             ) from error
         finally:
             self.waiting -= 1
-        try:
-            yield
-        finally:
-            self._slots.release()
 
 
 class Limits:

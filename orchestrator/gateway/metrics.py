@@ -78,25 +78,25 @@ class Metrics:
     def __call__(self, served: Served) -> None:
         """Count a request that is over."""
         answer = served.answer
-        by = {**self._worker, "model": answer.get("model") or NONE, "strategy": self._label(served.strategy)}
-        self._requests.labels(**by, status=str(served.status)).inc()
-        self._latency.labels(**by).observe(served.latency_s)
+        by = (*self._worker.values(), answer.get("model") or NONE, self._label(served.strategy))
+        self._requests.labels(*by, served.status).inc()
+        self._latency.labels(*by).observe(served.latency_s)
         if served.first_token_s is not None:
-            self._first.labels(**by).observe(served.first_token_s)
+            self._first.labels(*by).observe(served.first_token_s)
         for attempt in answer.get("attempts") or ():
             self._count_call(attempt)
         usd = answer.get("usd") or 0.0
-        self._usd.labels(**by).inc(usd)
+        self._usd.labels(*by).inc(usd)
         if served.reference_usd is not None:
-            self._reference.labels(**by).inc(served.reference_usd)
-            self._saved.labels(**by).inc(served.reference_usd - usd)
+            self._reference.labels(*by).inc(served.reference_usd)
+            self._saved.labels(*by).inc(served.reference_usd - usd)
         if answer.get("model") and answer.get("confidence") is not None:
-            self._confidence.labels(**by).observe(answer["confidence"])
+            self._confidence.labels(*by).observe(answer["confidence"])
 
     def reloaded(self, what: str, *, taken: bool) -> None:
         """Count a change of `what` (champion, models, keys), and whether it was taken or refused."""
         result = "taken" if taken else "refused"
-        self._reloads.labels(**self._worker, what=what, result=result).inc()
+        self._reloads.labels(*self._worker.values(), what, result).inc()
 
     def text(self) -> bytes:
         """Return all figures in Prometheus' text form."""
@@ -111,12 +111,12 @@ class Metrics:
         return "/".join(named[:2]) or NONE
 
     def _count_call(self, attempt: Mapping[str, object]) -> None:
-        by = {**self._worker, "model": str(attempt["model"])}
+        by = (*self._worker.values(), attempt["model"])
         outcome = "failed" if attempt.get("text") is None else "answered"
-        self._calls.labels(**by, outcome=outcome).inc()
+        self._calls.labels(*by, outcome).inc()
         for direction, key in (("in", "prompt_tokens"), ("out", "completion_tokens")):
             if isinstance(tokens := attempt.get(key), int):
-                self._tokens.labels(**by, direction=direction).inc(tokens)
+                self._tokens.labels(*by, direction).inc(tokens)
 
     def _counter(self, name: str, said: str, *labels: str) -> Counter:
         return Counter(f"pointsman_{name}", said, self._labels(*labels), registry=self.registry)

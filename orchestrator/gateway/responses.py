@@ -13,6 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from orchestrator.gateway import answers
 from orchestrator.gateway.answers import Json, dumped
 from orchestrator.gateway.chat import SSE, finished
+from orchestrator.gateway.direct_route import DirectRoute
 from orchestrator.gateway.errors import ApiError, bad_request
 from orchestrator.gateway.exchange import HUNG_UP, Exchange
 from orchestrator.gateway.openai_schema import ChatRequest, Name, Ours, body_of, schema_of
@@ -20,7 +21,7 @@ from orchestrator.gateway.service import Service
 from orchestrator.gateway.streaming import Stream
 from orchestrator.gateway.wire import Completion
 
-router = APIRouter(tags=["OpenAI"])
+router = APIRouter(tags=["OpenAI"], route_class=DirectRoute)
 # field here -> field of a chat completion
 SAME = {
     "temperature": "temperature",

@@ -120,6 +120,7 @@ def serve(settings: Settings) -> None:
         "log_level": "info",
         "access_log": False,
         "server_header": False,
+        "proxy_headers": False,  # nothing here reads the address of a client
         "timeout_graceful_shutdown": int(settings.drain_s),
         "http": PatientProtocol,
         "backlog": 4096,

@@ -158,7 +158,7 @@ def trace_id_of(config: RunnableConfig | None) -> str:
 
 def _typed(task: Task, forecasts: Sequence[Forecast]) -> Task:
     """Return the task with its predicted type where the request names none."""
-    if task.task_type is not None or not forecasts:
+    if task.task_type is not None or not forecasts or forecasts[0].task_type is None:
         return task
     return replace(task, task_type=forecasts[0].task_type)
 

@@ -20,12 +20,15 @@ from orchestrator.nodes.step import Step
 from orchestrator.verifiers import Verifier, verified, weighed, without_repeats
 from router_training.contract import Attempt, Evidence, Forecast, Task
 
+BRIEF_CHARACTERS = 1_000
+
 
 @dataclass(eq=False)
 class VerifierNode(Step):
     """Gathers evidence on new drafts, then has the router's strategy say what to do with them.
 
-    A failed call needs no evidence. Verifiers that declare themselves `instant` run in the event loop.
+    A failed call needs no evidence. Verifiers that declare themselves `instant` run in the event loop, and over few
+    characters also those that are `brief`.
     """
 
     verifiers: Sequence[Verifier]
@@ -40,11 +43,19 @@ class VerifierNode(Step):
     async def ainvoke(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
     ) -> dict[str, Any]:
-        if all(getattr(verifier, "instant", False) for verifier in self.verifiers):
+        if self.is_soon_done(input):
             return self.invoke(input)
         forecasts = plain.forecasts(input["decision"])
         attempts = await asyncio.to_thread(self.verify, input, forecasts)
         return self.conclude(input, attempts, forecasts)
+
+    def is_soon_done(self, state: Mapping[str, Any]) -> bool:
+        """Tell whether finding a thread would take longer than looking at the drafts does."""
+        is_short = sum(len(draft["text"] or "") for draft in state["drafts"]) <= BRIEF_CHARACTERS
+        return all(
+            getattr(verifier, "instant", False) or (is_short and getattr(verifier, "brief", False))
+            for verifier in self.verifiers
+        )
 
     def verify(self, state: Mapping[str, Any], forecasts: Sequence[Forecast]) -> list[Attempt]:
         """Return all attempts with evidence and confidence, the new ones last, in the order asked."""

@@ -1,7 +1,8 @@
 """Each file here is one kind of evidence about an answer; its name is the file's name.
 
 A verifier is a callable (task, attempt, forecast) -> Evidence: it may be slow, but never changes anything. One
-that takes microseconds says so by an attribute `instant` that is true; the others are kept out of the event loop.
+that takes microseconds says so by an attribute `instant` that is true, one that takes them on short answers by
+`brief`; the others are kept out of the event loop.
 One that compares answers has a method `together` as well: see `weighed`. One with an attribute `once` that is true is
 asked about one answer per request at most. One that makes calls has a method `within(bounds)`, which returns it bound to
 what the limits of the request leave.

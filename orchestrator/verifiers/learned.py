@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from router_training.contract import Attempt, Evidence, FloatArray, Forecast, Task
 
@@ -28,6 +28,8 @@ class AnswerModel(Protocol):
 @dataclass(frozen=True)
 class Verifier:
     """Asks the answer model, with the policy's forecast as the prior."""
+
+    brief: ClassVar[bool] = True
 
     model: AnswerModel
 
