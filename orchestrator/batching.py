@@ -9,7 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from router_training.contract import Forecast, Forecaster, Forecasts, Task
 
-MOST_AT_ONCE = 32
+MOST_AT_ONCE = 8
+"""So few that the event loop is busy with one batch while the worker is busy with the next."""
 Row = tuple[Forecast, ...]
 
 

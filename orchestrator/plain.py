@@ -28,7 +28,7 @@ def fields_of(record: Any) -> dict[str, Any]:
     Raises:
         TypeError: if it is no record.
     """
-    if not (names := _names(type(record))):
+    if not (names := _names(type(record))):  # type: ignore[arg-type]  # as above
         raise TypeError(f"{type(record).__name__} is no record")
     return {name: getattr(record, name) for name in names}
 

@@ -1,5 +1,7 @@
 """A walk comes to the same state as the graph that it walks."""
 
+import threading
+
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
@@ -84,3 +86,25 @@ def test_what_needs_the_engine_is_refused():
     for options in ({"tools": standard()}, {"checkpointer": InMemorySaver()}):
         with pytest.raises(UsageError, match="engine"):
             Walk(build_graph(models=models, **options))
+
+
+class Brief:
+    """A verifier that says where it runs."""
+
+    brief = True
+
+    def __init__(self):
+        self.threads = []
+
+    def __call__(self, task, attempt, forecast):
+        self.threads.append(threading.get_ident())
+        return Evidence("taste", 0.9, "taste")
+
+
+@pytest.mark.parametrize(("words", "is_here"), [(1, True), (1_000, False)])
+async def test_what_takes_microseconds_on_short_answers_runs_beside_the_event_loop_on_long_ones(
+    words, is_here
+):
+    brief, models = Brief(), {"cheap": ScriptedModel(label="cheap", script="word " * words)}
+    await Walk(build_graph(models=models, verifier=[brief])).ainvoke({"input": "hi"})
+    assert [one == threading.get_ident() for one in brief.threads] == [is_here]

@@ -93,7 +93,12 @@ class Endpoint(BaseChatModel):
         raise NotImplementedError("an Endpoint is asked by await only")
 
     async def ainvoke(
-        self, input: Any, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
+        self,
+        input: Any,
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
     ) -> AIMessage:
         """Ask; where nobody listens to LangChain's callbacks, none are made."""
         from langsmith.utils import tracing_is_enabled  # spares the start its import

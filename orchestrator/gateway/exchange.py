@@ -108,6 +108,7 @@ class Exchange:
             **limits,
             "tools": self.given.tools,
             "tool_choice": self.given.tool_choice,
+            "response_format": self.given.response_format,
             "options": {"body": self.given.passed_on(), "wire": self.wire},
         }
 

@@ -24,6 +24,8 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
 BREAKERS = ("closed", "half-open", "open")
 NONE = "none"
+DIRECT = "direct"
+"""The strategy of requests that name a model."""
 
 
 class Metrics:
@@ -44,7 +46,7 @@ class Metrics:
     ) -> None:
         self.registry = CollectorRegistry(auto_describe=False)
         self._worker = {"worker": worker} if worker else {}
-        self._strategies = frozenset(strategies.available())
+        self._strategies = frozenset((*strategies.available(), DIRECT))
         self._requests = self._counter(
             "requests", "Requests, by who answered.", "model", "strategy", "status"
         )

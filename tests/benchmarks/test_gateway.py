@@ -93,6 +93,10 @@ def pointsman(router, folder, workers=1):
     port = free_port()
     command = [*SERVE, "--router", str(router), "--models", str(router / "models.toml"), "--port", str(port)]
     with running([*command, "--workers", str(workers)], port, "/readyz", cwd=folder) as (seconds, server):
+        found = set()
+        while len(found) < workers:  # the first that is ready answers for all
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/pointsman/live") as news:
+                found.add(json.load(news)["worker"])
         yield port, seconds, server
 
 

@@ -77,6 +77,17 @@ def test_calls_of_tools_are_streamed_piece_by_piece(upstream):
     assert served[0].answer["tool_calls"][0]["args"] == {"city": "Paris"}
 
 
+def test_an_answer_in_another_form_than_was_asked_for_is_not_accepted(upstream, second):
+    upstream.script.append(answer("It is four."))
+    second.script.append(answer('{"sum": 4}'))
+    schema = {"type": "object", "properties": {"sum": {"type": "integer"}}, "required": ["sum"]}
+    form = {"type": "json_schema", "json_schema": {"name": "sum", "schema": schema}}
+    with gateway(upstream, second) as (url, *_):
+        found = ask(url, response_format=form)
+    assert found.choices[0].message.content == '{"sum": 4}' and found.model == "m1"
+    assert upstream.seen[0]["response_format"] == second.seen[0]["response_format"] == form
+
+
 def test_several_choices_and_log_probabilities_come_back(upstream):
     body = answer("one").body
     second = {"index": 1, "finish_reason": "stop", "message": {"role": "assistant", "content": "two"}}
