@@ -12,6 +12,7 @@ from router_training.add_command import add_model
 from router_training.import_command import import_outcomes
 from router_training.label_command import datasheet, label
 from router_training.models_command import app as models_app
+from router_training.report_command import report
 from router_training.terminal import progress_bars, render_verdict
 
 if TYPE_CHECKING:
@@ -180,4 +181,5 @@ app.command()(add_model)
 app.command("import")(import_outcomes)
 app.add_typer(models_app, name="models")
 app.command()(label)
+app.command()(report)
 app.command()(datasheet)

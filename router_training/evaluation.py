@@ -29,8 +29,10 @@ from router_training.judging.curves import (
     router_hull,
     upper_hull,
 )
-from router_training.judging.evaluation_result import Calibration, Evaluation, Operating, Slice
+from router_training.judging.evaluation_result import Calibration, Evaluation, Operating
 from router_training.judging.paired import Statistics, paired_statistics
+from router_training.judging.published import published
+from router_training.judging.slices import slices_of
 from router_training.judging.verdict import verdict
 from router_training.outcomes import OutcomeTable
 
@@ -62,6 +64,7 @@ def evaluate(
     twin: Router | None = None,
     dials: Sequence[float] | FloatArray | None = None,
     dial: float = OPERATING_DIAL,
+    equal_dial: float | None = None,
     n_boot: int = 1000,
     seed: int = 0,
     catalogue: Catalogue | None = None,
@@ -76,6 +79,7 @@ def evaluate(
         twin: the same kind of policy, trained with quality rows permuted across tasks.
         dials: the dials to sweep, each in [0, 1].
         dial: the operating point for slices and paired gains.
+        equal_dial: the dial that other tasks point to for the best constant's quality, if any.
         n_boot: resamples of the bootstrap; 0 leaves intervals unknown.
         seed: of the bootstrap.
         catalogue: prices for answers without a recorded cost.
@@ -87,7 +91,8 @@ def evaluate(
         UsageError: if a dial lies outside [0, 1].
     """
     known = policy.forecast(table.prompts) if forecasts is None else forecasts
-    swept = _swept(default_dials() if dials is None else np.asarray(dials, dtype=np.float64), dial)
+    wanted = default_dials() if dials is None else np.asarray(dials, dtype=np.float64)
+    swept = _swept(wanted, dial if equal_dial is None else [dial, equal_dial])
     grid, kept = complete_grid(table, usd_per_call(table, catalogue), known.models)
     choices = _choices(policy, known, swept, grid)[:, kept]
     twin_choices = None
@@ -101,13 +106,14 @@ def evaluate(
         twin_choices=twin_choices,
         p_success=known.p_success[kept],
         dial=dial,
+        equal_dial=equal_dial,
         n_boot=n_boot,
         seed=seed,
     )
 
 
-def _swept(dials: FloatArray, dial: float) -> FloatArray:
-    swept = np.unique(np.append(dials, dial))
+def _swept(dials: FloatArray, more: float | list[float]) -> FloatArray:
+    swept = np.unique(np.append(dials, more))
     outside = swept[~((swept >= 0.0) & (swept <= 1.0))]
     if len(outside):
         raise UsageError(f"dial {outside[0]:g} lies outside [0, 1]; 0 wants it cheap, 1 wants it right")
@@ -133,6 +139,7 @@ def evaluate_choices(
     twin_choices: Choices | None = None,
     p_success: FloatArray | None = None,
     dial: float = OPERATING_DIAL,
+    equal_dial: float | None = None,
     n_boot: int = 1000,
     seed: int = 0,
 ) -> Evaluation:
@@ -145,6 +152,7 @@ def evaluate_choices(
         twin_choices: the same of the shuffled-label twin.
         p_success: forecasts, shape (n, m), for calibration.
         dial: the operating point; the nearest of `dials` is taken.
+        equal_dial: as in `evaluate`; the nearest of `dials` is taken.
         n_boot: resamples of the bootstrap.
         seed: of the bootstrap.
     """
@@ -153,7 +161,8 @@ def evaluate_choices(
     best = singles[best_constant(usd, quality)]
     mixes = upper_hull(usd, quality)
     operating = int(np.abs(dials - dial).argmin())
-    found, resamples = paired_statistics(grid, choices, twin_choices, operating, n_boot, seed)
+    equal = None if equal_dial is None else int(np.abs(dials - equal_dial).argmin())
+    found, resamples = paired_statistics(grid, choices, twin_choices, operating, n_boot, seed, equal)
     interval = {
         name: percentile_interval(value, resamples[:, i])
         for i, (name, value) in enumerate(found._asdict().items())
@@ -161,9 +170,15 @@ def evaluate_choices(
     curve = curve_points(grid, choices, dials, mixes)
     oracle_usd, oracle_quality = oracle_curve(grid, dials)
     learned = interval["learned_lift"] if twin_choices is not None else None
-    twin_hull = None
+    hull, twin_hull = router_hull(*_means(grid, choices), usd, quality), None
     if twin_choices is not None:
         twin_hull = router_hull(*_means(grid, twin_choices), usd, quality).corners()
+    cheapest = cheapest_constant(usd, quality)
+
+    def at(place: int, prefix: str = "") -> Operating:
+        names = ("gain_over_mix", "gain_over_best", "cost_share_of_best")
+        return Operating(curve[place], *(interval[prefix + name] for name in names))
+
     return Evaluation(
         models=grid.models,
         n_tasks=len(grid),
@@ -179,26 +194,29 @@ def evaluate_choices(
         cost_at_best=interval["cost_at_best"],
         saving_at_best=interval["cost_at_best"].complement(),
         best_reached_share=_share_finite(resamples[:, Statistics._fields.index("cost_at_best")]),
-        operating=Operating(
-            curve[operating],
-            interval["gain_over_mix"],
-            interval["gain_over_best"],
-            interval["cost_share_of_best"],
-        ),
+        operating=at(operating),
         curve=curve,
         twin_curve=None if twin_choices is None else curve_points(grid, twin_choices, dials, mixes),
-        hull=router_hull(*_means(grid, choices), usd, quality).corners(),
+        hull=hull.corners(),
         twin_hull=twin_hull,
         mixes=mixes.corners(),
         constants=singles,
         best=best,
-        cheapest=singles[cheapest_constant(usd, quality)],
+        cheapest=singles[cheapest],
         random=chance(grid),
         oracle=oracle(grid),
         oracle_hull=router_hull(oracle_usd, oracle_quality, usd, quality).corners(),
         oracle_lift=hull_lift(oracle_usd, oracle_quality, usd, quality),
         calibration={} if p_success is None else calibration_of(grid, p_success),
-        slices=slices_of(grid, choices[operating], grid.models.index(best.name)),
+        slices=slices_of(
+            grid,
+            choices[operating],
+            grid.models.index(best.name),
+            cheapest,
+            None if twin_choices is None else twin_choices[operating],
+        ),
+        published=published(grid, hull, curve, choices[operating], operating),
+        equal_quality=None if equal is None else at(equal, "equal_"),
     )
 
 
@@ -214,20 +232,6 @@ def calibration_of(grid: Grid, p_success: FloatArray) -> dict[str, Calibration]:
         )
         for j, name in enumerate(grid.models)
     }
-
-
-def slices_of(grid: Grid, choice: Choices, best: int) -> tuple[Slice, ...]:
-    """Return one slice per task type, the largest first; none where no task has a type."""
-    types = np.array([name or "(no type)" for name in grid.task_types], dtype=object)
-    if not any(grid.task_types):
-        return ()
-    usd, quality = chosen(grid.usd, choice), chosen(grid.quality, choice)
-    slices = []
-    for name in dict.fromkeys(types.tolist()):
-        rows = types == name
-        figures = (usd[rows], quality[rows], grid.usd[rows, best], grid.quality[rows, best])
-        slices.append(Slice(name, int(rows.sum()), *(float(values.mean()) for values in figures)))
-    return tuple(sorted(slices, key=lambda part: (-part.n, part.name)))
 
 
 def _means(grid: Grid, choices: Choices) -> tuple[FloatArray, FloatArray]:

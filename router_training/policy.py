@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from router_training.catalogue import catalogue_from_outcomes, price_digest, require_cards
-from router_training.contract import Catalogue, DataError, Forecasts, UsageError, Vectors
+from router_training.contract import Catalogue, DataError, FloatArray, Forecasts, UsageError, Vectors
 from router_training.embedding import Encoder, load_encoder
 from router_training.encoding.vector_cache import Progress
 from router_training.guarantee import Promise, PromiseStatus, promise_status
@@ -82,6 +82,10 @@ class Policy:
     def forecast_vectors(self, prompts: Sequence[str], vectors: Vectors) -> Forecasts:
         """Return what `forecast` returns, given the encoder's vectors of the prompts, shape (n, d)."""
         return self.learned.forecast(prompts, vectors, self.catalogue)
+
+    def expected_tokens(self, prompts: Sequence[str], vectors: Vectors) -> tuple[FloatArray, FloatArray]:
+        """Return the prompt and completion tokens that forecasts reckon with, each of shape (n, m)."""
+        return self.learned.expected_tokens(prompts, vectors)
 
     def decide(self, forecasts: Forecasts, dial: float) -> NDArray[np.int64]:
         """Return the position of the chosen model per prompt, shape (n,); see `decision.decide`."""

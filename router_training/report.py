@@ -15,7 +15,6 @@ from router_training.judging.curves import Hull
 from router_training.judging.evaluation_result import Evaluation
 
 TABLE_DIALS = (0.0, 0.25, 0.5, 0.8, 0.9, 0.95, 1.0)
-SMALL_SLICE = 30
 
 
 def draw_curve(evaluation: Evaluation, path: str | Path) -> None:
@@ -70,15 +69,16 @@ def render_table(evaluation: Evaluation) -> Table:
 
 
 def render_slices(evaluation: Evaluation) -> Table:
-    """Return one row per task type, the largest first; rows of fewer than SMALL_SLICE tasks are dim."""
-    table = Table(title=f"By task type, dial {evaluation.operating.point.dial:.2f}", title_justify="left")
-    table.add_column("task type", overflow="fold")
+    """Return one row per task type, or per source where there are no types, the largest first; small ones are dim."""
+    kind = evaluation.slices[0].kind if evaluation.slices else "task type"
+    table = Table(title=f"By {kind}, dial {evaluation.operating.point.dial:.2f}", title_justify="left")
+    table.add_column(kind, overflow="fold")
     for name in ("tasks", "router quality", f"{escape(evaluation.best.name)} quality", "router cost share"):
         table.add_column(name, justify="right")
-    for part in evaluation.slices:
+    for part in (part for part in evaluation.slices if part.kind == kind):
         share = part.usd / part.best_constant_usd if part.best_constant_usd > 0 else math.nan
         row = (f"{part.n:,}", f"{part.quality:.3f}", f"{part.best_constant_quality:.3f}", _percent(share))
-        table.add_row(escape(part.name), *row, style="dim" if part.n < SMALL_SLICE else None)
+        table.add_row(escape(part.name), *row, style="dim" if part.small else None)
     return table
 
 

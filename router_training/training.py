@@ -12,16 +12,17 @@ import numpy as np
 from router_training.answer_model import AnswerModel, fit_on_answers
 from router_training.contract import Catalogue, DataError, UsageError
 from router_training.embedding import Encoder
-from router_training.evaluation import default_dials, evaluate
+from router_training.evaluation import default_dials
 from router_training.guarantee import Claim, make_promise
 from router_training.joint.fitting import can_compare, fit_joint_model
 from router_training.joint_model import JOINT_FOLDER, JointModel
+from router_training.judgement import Judgement, judge_policy
 from router_training.judging.evaluation_result import Evaluation
 from router_training.judging.joint_evaluation import JointEvaluation, evaluate_joint, write_joint
 from router_training.learning.selection import Candidate
 from router_training.outcomes import OutcomeTable, require_routable
 from router_training.policy import Policy, fit_policy
-from router_training.report import draw_curve, draw_reliability
+from router_training.reporting.files import FIGURES, REPORTS, write_judgement
 from router_training.tables.merging import TEST_SHARE, learned_from, three_parts
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ Progress = Callable[[str, int, int], None]
 class Trained:
     """A router with its judgement.
 
-    `folder` holds policy/, answer_model/, evaluation.json, curve.png and reliability.png. `joint` and
+    `folder` holds policy/, answer_model/ and the files of `write_judgement`. `joint` and
     `compared`, its judgement (joint.json, joint.png), are None where too few tasks have an answer of every model.
     `refusal` says why what was asked could not be promised; None where it is, or nothing was asked.
     """
@@ -53,14 +54,6 @@ class Trained:
     def serves(self) -> bool:
         """Whether it may become champion: it beats every constant, and no promise was refused."""
         return self.evaluation.pays and self.refusal is None
-
-
-@dataclass(frozen=True)
-class Judged:
-    """An evaluation, and one sentence that says on which tasks it was made."""
-
-    evaluation: Evaluation
-    part: str
 
 
 def train_router(
@@ -101,15 +94,23 @@ def train_router(
             policy = replace(policy, promise=make_promise(policy, parts.traffic, claim, seed))
         except DataError as error:
             refusal = str(error)
-    evaluation = evaluate(policy, test, twin=twin, seed=seed, catalogue=catalogue)
+    judgement = judge_policy(
+        policy,
+        test,
+        twin=twin,
+        part=_held_out(test),
+        seed=seed,
+        cache_dir=cache_dir,
+        progress=_part(progress, "test"),
+    )
     policy.save(folder / "policy")
     if answer_model is not None:
         answer_model.save(folder / "answer_model")
     if joint is not None:
         joint.save(folder / "answer_model" / JOINT_FOLDER)
-    write_evaluation(evaluation, folder)
+    write_judgement(judgement, folder)
     compared = judge_joint(policy, answer_model, joint, test, folder, seed=seed)
-    return Trained(policy, answer_model, joint, evaluation, train, test, folder, refusal, compared)
+    return Trained(policy, answer_model, joint, judgement.evaluation, train, test, folder, refusal, compared)
 
 
 def judge_joint(
@@ -163,7 +164,7 @@ def judge(
     n_boot: int = 1000,
     cache_dir: Path | None = None,
     progress: Progress | None = None,
-) -> Judged:
+) -> Judgement:
     """Judge a policy on its held-out part of `table`, or on all of it where it was trained on another table.
 
     Raises:
@@ -175,9 +176,18 @@ def judge(
     twin = None
     if train.digest == policy.metadata.get("data_digest"):
         twin = fit_twin(policy, train, seed=seed, cache_dir=cache_dir, progress=_part(progress, "twin"))
-    evaluation = evaluate(policy, test, twin=twin, n_boot=n_boot, seed=seed, catalogue=policy.catalogue)
-    write_evaluation(evaluation, folder)
-    return Judged(evaluation, part)
+    judgement = judge_policy(
+        policy,
+        test,
+        twin=twin,
+        part=part,
+        n_boot=n_boot,
+        seed=seed,
+        cache_dir=cache_dir,
+        progress=_part(progress, "test"),
+    )
+    write_judgement(judgement, folder)
+    return judgement
 
 
 def judged_part(policy: Policy, table: OutcomeTable) -> tuple[OutcomeTable, str]:
@@ -191,9 +201,7 @@ def judged_part(policy: Policy, table: OutcomeTable) -> tuple[OutcomeTable, str]
     train, test = table.split(TEST_SHARE, seed)
     if train.digest == policy.metadata.get("data_digest"):
         test = test if policy.promise is None else three_parts(table, seed).gate
-        return test, (
-            f"Judged on the {len(test):,} tasks of this table that were held out when the router was trained."
-        )
+        return test, _held_out(test)
     if learned_from(policy, train):
         gate = three_parts(table, seed).gate
         return gate, (
@@ -204,6 +212,10 @@ def judged_part(policy: Policy, table: OutcomeTable) -> tuple[OutcomeTable, str]
         f"The router was trained on another table: judged on all {len(table):,} tasks of this one. "
         "Tasks that both tables share flatter it, and there is no shuffled twin."
     )
+
+
+def _held_out(test: OutcomeTable) -> str:
+    return f"Judged on the {len(test):,} tasks of this table that were held out when the router was trained."
 
 
 def fit_twin(
@@ -261,21 +273,6 @@ def has_responses(table: OutcomeTable) -> bool:
     return any(response is not None for response in table.responses.ravel())
 
 
-def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
-    """Write evaluation.json, curve.png and reliability.png.
-
-    Raises:
-        UsageError: if the folder cannot be written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "evaluation.json").write_text(evaluation.to_json(), encoding="utf-8")
-        draw_curve(evaluation, folder / "curve.png")
-        draw_reliability(evaluation, folder / "reliability.png")
-    except OSError as error:
-        raise UsageError(f"{folder} cannot be written ({error.strerror}); name another folder") from error
-
-
 def record(trained: Trained, store: Store, *, seed: int) -> str:
     """Log and register a trained router.
 
@@ -290,8 +287,8 @@ def record(trained: Trained, store: Store, *, seed: int) -> str:
         params={**trained.policy.metadata_params(), "seed": seed, "test_share": TEST_SHARE},
         tags={"promise": trained.refusal or trained.policy.promise_status().sentence},
         metrics=trained.evaluation.metrics(),
-        figures=[trained.folder / "curve.png", trained.folder / "reliability.png"],
-        reports=[trained.folder / "evaluation.json"],
+        figures=[trained.folder / name for name in FIGURES],
+        reports=[trained.folder / name for name in REPORTS],
         data_digest=trained.train.digest,
     )
     if trained.serves:

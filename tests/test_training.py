@@ -1,11 +1,9 @@
 """What training writes, and the twin it is judged beside."""
 
 import numpy as np
-import pytest
 
-from router_training.contract import UsageError
 from router_training.outcomes import OutcomeTable
-from router_training.training import has_responses, shuffle_labels, write_evaluation
+from router_training.training import has_responses, shuffle_labels
 
 
 def test_a_shuffled_twin_keeps_everything_but_who_succeeded_where(two_kinds):
@@ -27,9 +25,3 @@ def test_the_twin_of_a_sparse_grid_has_as_many_grades_of_each_model(two_kinds):
 
 def test_a_table_has_responses_where_any_answer_is_known(two_kinds):
     assert has_responses(two_kinds)
-
-
-def test_a_folder_that_cannot_be_written_is_a_usage_error(tmp_path):
-    (tmp_path / "file").touch()
-    with pytest.raises(UsageError, match="cannot be written"):
-        write_evaluation(None, tmp_path / "file")

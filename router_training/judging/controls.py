@@ -22,6 +22,7 @@ class Grid:
     latency_s: FloatArray
     task_types: tuple[str | None, ...]
     n_left_out: int = 0
+    sources: tuple[str | None, ...] = ()
 
     def __len__(self) -> int:
         return len(self.quality)
@@ -77,7 +78,8 @@ def complete_grid(table: OutcomeTable, usd: FloatArray, models: Sequence[str]) -
         )
     types = tuple(table.task_types[i] for i in kept)
     latency_s = table.latency_s[:, columns][kept]
-    return Grid(tuple(models), quality[kept], usd[kept], latency_s, types, len(table) - len(kept)), kept
+    n_left_out, sources = len(table) - len(kept), tuple(table.sources[i] for i in kept)
+    return Grid(tuple(models), quality[kept], usd[kept], latency_s, types, n_left_out, sources), kept
 
 
 def constants(grid: Grid) -> tuple[Point, ...]:

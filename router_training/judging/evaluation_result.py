@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from router_training.calibration import ReliabilityBin
 from router_training.judging.bootstrap import Interval
 from router_training.judging.controls import CurvePoint, Point
+from router_training.judging.published import Published
+from router_training.judging.slices import Slice
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +23,6 @@ class Calibration:
     mean_forecast: float
     mean_quality: float
     bins: tuple[ReliabilityBin, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """The tasks of one type at the operating dial, beside the model that is best over all tasks."""
-
-    name: str
-    n: int
-    usd: float
-    quality: float
-    best_constant_usd: float
-    best_constant_quality: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +43,9 @@ class Evaluation:
 
     `lift`, `aiq` and `cost_at_best` are defined in `curves`. `learned_lift` is the lift beyond the twin's.
     `hull`, `twin_hull`, `mixes` (of constants) and `oracle_hull` hold corners (usd, quality).
-    `best_reached_share` is the share of resamples in which best-single quality is reached.
+    `best_reached_share` is the share of resamples in which best-single quality is reached. `equal_quality` is the dial
+    that training tasks point to for the best constant's quality, judged on these tasks; None where they know of none.
+    `robustness` is the share of decisions, by noise, that stay (see `robustness`).
     """
 
     models: tuple[str, ...]
@@ -85,6 +77,9 @@ class Evaluation:
     oracle_lift: float
     calibration: dict[str, Calibration]
     slices: tuple[Slice, ...]
+    published: Published
+    equal_quality: Operating | None = None
+    robustness: dict[str, float] = field(default_factory=dict)
 
     @property
     def pays(self) -> bool:
@@ -113,6 +108,11 @@ class Evaluation:
             "aiq": self.aiq,
             "cost_at_best": self.cost_at_best,
             "gain_over_mix": self.operating.gain_over_mix,
+            "gain_over_best": self.operating.gain_over_best,
+            "equal_quality_cost_share": None
+            if self.equal_quality is None
+            else self.equal_quality.cost_share_of_best,
+            "equal_quality_gain": None if self.equal_quality is None else self.equal_quality.gain_over_best,
         }
         found = {
             f"{name}{suffix}": number
@@ -131,7 +131,17 @@ class Evaluation:
             "ece_max": max((part.ece for part in self.calibration.values()), default=math.nan),
         }
         found |= {f"ece/{name}": part.ece for name, part in self.calibration.items()}
+        found |= {f"brier/{name}": part.brier for name, part in self.calibration.items()}
+        found |= {f"robustness/{name}": share for name, share in self.robustness.items()}
+        found |= _flat(asdict(self.published))
         return {name: number for name, number in found.items() if math.isfinite(number)}
+
+
+def _flat(figures: dict[str, Any]) -> dict[str, float]:
+    """Return the numbers by name, those of a nested table by "name/key"."""
+    flat = {name: value for name, value in figures.items() if isinstance(value, float)}
+    tables = {name: value for name, value in figures.items() if isinstance(value, dict)}
+    return flat | {f"{name}/{key}": value for name, table in tables.items() for key, value in table.items()}
 
 
 def _json(value: Any) -> Any:

@@ -22,7 +22,11 @@ from router_training.judging.curves import (
 
 
 class Statistics(NamedTuple):
-    """What is computed anew on every resample; twin figures are NaN where there is no twin."""
+    """What is computed anew on every resample; twin figures are NaN where there is no twin.
+
+    The `equal_` figures are of the dial that was found elsewhere to reach the best constant's quality, NaN without one. They
+    stand beside the model that is best on all tasks, by name; the others beside whichever is best on the resample.
+    """
 
     lift: float
     twin_lift: float
@@ -32,23 +36,39 @@ class Statistics(NamedTuple):
     gain_over_mix: float
     gain_over_best: float
     cost_share_of_best: float
+    equal_gain_over_mix: float
+    equal_gain_over_best: float
+    equal_cost_share_of_best: float
 
 
 def paired_statistics(
-    grid: Grid, choices: Choices, twin_choices: Choices | None, operating: int, n_boot: int, seed: int
+    grid: Grid,
+    choices: Choices,
+    twin_choices: Choices | None,
+    operating: int,
+    n_boot: int,
+    seed: int,
+    equal: int | None = None,
 ) -> tuple[Statistics, FloatArray]:
-    """Return the statistics on all tasks, and on `n_boot` resamples of them, shape (n_boot, 8)."""
+    """Return the statistics on all tasks, and on `n_boot` resamples of them, shape (n_boot, 11).
+
+    `operating` and `equal` are rows of `choices`, the dials to look at more closely.
+    """
     routes = [choices] if twin_choices is None else [choices, twin_choices]
     parts = [chosen(matrix, route).T for route in routes for matrix in (grid.usd, grid.quality)]
     columns = np.concatenate([grid.usd, grid.quality, *parts], axis=1)
-    shape = (len(grid.models), len(choices), operating)
-    found = _statistics(columns.mean(axis=0), *shape)
+    means = columns.mean(axis=0)
+    m = len(grid.models)
+    shape = (m, len(choices), operating, equal, best_constant(means[:m], means[m : 2 * m]))
+    found = _statistics(means, *shape)
     rng = np.random.default_rng(seed)
     resamples = [_statistics(means, *shape) for means in resampled_means(columns, n_boot, rng)]
     return found, np.array(resamples, dtype=np.float64).reshape(n_boot, len(Statistics._fields))
 
 
-def _statistics(means: FloatArray, m: int, k: int, operating: int) -> Statistics:
+def _statistics(
+    means: FloatArray, m: int, k: int, operating: int, equal: int | None, named: int
+) -> Statistics:
     """Read the means in the order of `paired_statistics`: m constants, k dials, and k of the twin if any."""
     constant_usd, constant_quality = means[:m], means[m : 2 * m]
     usd, quality = means[2 * m : 2 * m + k], means[2 * m + k : 2 * (m + k)]
@@ -62,15 +82,27 @@ def _statistics(means: FloatArray, m: int, k: int, operating: int) -> Statistics
             aiq(router_hull(twin[:k], twin[k:], constant_usd, constant_quality), constant_usd) - mix_aiq
         )
     best = best_constant(constant_usd, constant_quality)
-    best_usd, best_quality = float(constant_usd[best]), float(constant_quality[best])
-    op_usd, op_quality = float(usd[operating]), float(quality[operating])
+
+    def gains(at: int | None, beside: int) -> tuple[float, float, float]:
+        if at is None:
+            return math.nan, math.nan, math.nan
+        own_usd, own = float(usd[at]), float(quality[at])
+        over_best = own - float(constant_quality[beside])
+        share = share_of(own_usd, float(constant_usd[beside]))
+        return own - float(mixes.quality_at(own_usd)), over_best, share
+
+    over_mix, over_best, share = gains(operating, best)
+    equal_over_mix, equal_over_best, equal_share = gains(equal, named)
     return Statistics(
         lift=router_aiq - mix_aiq,
         twin_lift=twin_lift,
         learned_lift=router_aiq - mix_aiq - twin_lift,
         aiq=router_aiq,
-        cost_at_best=share_of(hull.usd_at(best_quality), best_usd),
-        gain_over_mix=op_quality - float(mixes.quality_at(op_usd)),
-        gain_over_best=op_quality - best_quality,
-        cost_share_of_best=share_of(op_usd, best_usd),
+        cost_at_best=share_of(hull.usd_at(float(constant_quality[best])), float(constant_usd[best])),
+        gain_over_mix=over_mix,
+        gain_over_best=over_best,
+        cost_share_of_best=share,
+        equal_gain_over_mix=equal_over_mix,
+        equal_gain_over_best=equal_over_best,
+        equal_cost_share_of_best=equal_share,
     )

@@ -77,6 +77,12 @@ class Learned:
             task_types=() if self.types is None else self.types.predict(inputs),
         )
 
+    def expected_tokens(self, prompts: Sequence[str], vectors: Vectors) -> tuple[FloatArray, FloatArray]:
+        """Return the prompt and completion tokens, each (n, m), behind the costs of `forecast`; free of prices."""
+        inputs = self.scale.inputs(vectors, surface_features(prompts))
+        read, written, _ = self.tokens.forecast(inputs, character_counts(prompts))
+        return read, written
+
     def usd_scale(self, catalogue: Catalogue) -> float:
         """Return the mean forecast cost in USD of the best single model on the training prompts.
 

@@ -1,6 +1,5 @@
 """The page in a real browser (Debian: apt-get install chromium; the package playwright drives it)."""
 
-import shutil
 from dataclasses import replace
 
 import openai
@@ -19,18 +18,6 @@ from tests.gateway.serving import service_over, serving
 pytestmark = pytest.mark.integration
 
 ATTACK = "<script>document.title = 'owned'</script><img src=x onerror=\"document.title = 'owned'\">"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("chromium is not installed; on Debian: apt-get install chromium")
-    with playwright.sync_playwright() as started:
-        running = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,36 @@
+"""Everything that is written about one judgement, into one folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from router_training.contract import UsageError
+from router_training.judgement import Judgement
+from router_training.report import draw_curve, draw_reliability
+from router_training.reporting.page import report_page
+from router_training.reporting.summary import summary
+
+PAGE = "report.html"
+FIGURES = ("curve.png", "curve.svg", "reliability.png", "reliability.svg")
+REPORTS = ("evaluation.json", PAGE, "summary.md")
+
+
+def write_judgement(judgement: Judgement, folder: Path) -> None:
+    """Write evaluation.json, report.html, summary.md, and curve and reliability as PNG and SVG.
+
+    Raises:
+        UsageError: if the folder cannot be written.
+    """
+    evaluation = judgement.evaluation
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "evaluation.json").write_text(evaluation.to_json(), encoding="utf-8")
+        (folder / PAGE).write_text(report_page(judgement), encoding="utf-8", errors="replace")
+        (folder / "summary.md").write_text(
+            summary(evaluation, judgement.part), encoding="utf-8", errors="replace"
+        )
+        for suffix in ("png", "svg"):
+            draw_curve(evaluation, folder / f"curve.{suffix}")
+            draw_reliability(evaluation, folder / f"reliability.{suffix}")
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be written ({error.strerror}); name another folder") from error
