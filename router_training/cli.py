@@ -13,6 +13,7 @@ from router_training.import_command import import_outcomes
 from router_training.label_command import datasheet, label
 from router_training.models_command import app as models_app
 from router_training.report_command import report
+from router_training.tasks_command import app as tasks_app
 from router_training.terminal import progress_bars, render_verdict
 
 if TYPE_CHECKING:
@@ -180,6 +181,7 @@ def retrain(
 app.command()(add_model)
 app.command("import")(import_outcomes)
 app.add_typer(models_app, name="models")
+app.add_typer(tasks_app, name="tasks")
 app.command()(label)
 app.command()(report)
 app.command()(datasheet)

@@ -67,7 +67,7 @@ def import_outcomes(
     if path is None:
         raise UsageError(f"what should be imported? Name the file: pointsman import {name} PATH")
     choices = Choices(
-        columns=dict(_said(one) for one in column or ()),
+        columns=columns_said(column),
         score=score,
         prompts=prompts,
         trust_pickle=trust_pickle,
@@ -77,11 +77,21 @@ def import_outcomes(
     _summary(console, found)
 
 
-def _said(option: str) -> tuple[str, str]:
-    column, equals, role = option.rpartition("=")
-    if not (column and equals and role):
-        raise UsageError(f'--column {option!r} is not NAME=ROLE; write "Frage=prompt" or "A=gpt-4:quality"')
-    return column, role
+def columns_said(options: list[str] | None) -> dict[str, str]:
+    """Return what the options --column NAME=ROLE say, by column.
+
+    Raises:
+        UsageError: if one has another form.
+    """
+    said = {}
+    for option in options or ():
+        column, equals, role = option.rpartition("=")
+        if not (column and equals and role):
+            raise UsageError(
+                f'--column {option!r} is not NAME=ROLE; write "Frage=prompt" or "A=gpt-4:quality"'
+            )
+        said[column] = role
+    return said
 
 
 def _formats(described: dict[str, str]) -> Table:
