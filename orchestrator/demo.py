@@ -23,10 +23,11 @@ from router_training.embedding import load_encoder
 from router_training.outcomes import OutcomeTable, load_outcomes
 from router_training.policy import Policy
 from router_training.report import render_candidates, render_table
+from router_training.retrain_command import print_verdict
 from router_training.retraining import retrain
 from router_training.serving import versioned
 from router_training.tables.merging import three_parts
-from router_training.terminal import progress_bars, render_verdict
+from router_training.terminal import progress_bars
 from router_training.tracking import Store, open_store
 from router_training.training import Trained, record, train_router
 
@@ -195,5 +196,4 @@ def _retrain(stage: Stage, store: Store, table: OutcomeTable, trained: Trained) 
             encoder=trained.policy.encoder,
             progress=progress,
         )
-    stage.console.print(render_verdict(verdict))
-    stage.console.print(verdict.reason, style="bold")
+    print_verdict(stage.console, verdict)

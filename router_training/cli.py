@@ -13,8 +13,9 @@ from router_training.import_command import import_outcomes
 from router_training.label_command import datasheet, label
 from router_training.models_command import app as models_app
 from router_training.report_command import report
+from router_training.retrain_command import retrain
 from router_training.tasks_command import app as tasks_app
-from router_training.terminal import progress_bars, render_verdict
+from router_training.terminal import progress_bars
 
 if TYPE_CHECKING:
     from router_training.contract import Catalogue
@@ -149,35 +150,7 @@ def _print_joint(console: Console, compared: JointEvaluation | None, out: Path) 
     console.print(f"joint.json and joint.png are in {out}.")
 
 
-@app.command()
-def retrain(
-    data: Data,
-    models: Models = None,
-    seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help="Decides the split. Default: the champion's own.")
-    ] = None,
-) -> None:
-    """Train a challenger from gold outcomes and logged feedback; promote it only if it wins on gold data.
-
-    Feedback is read from MLflow (label_source=verifier). The gate judges on gold that neither side was trained on,
-    and says so where it cannot know.
-
-    Example: pointsman retrain datasets/starter/outcomes.parquet
-    """
-    from router_training.outcomes import load_outcomes  # spares pandas
-    from router_training.retraining import retrain as run_retraining
-    from router_training.tracking import open_store  # spares mlflow
-
-    console = Console()
-    table = load_outcomes(data)
-    catalogue = read_catalogue(models, data, table)
-    store = open_store()
-    with progress_bars(console) as progress:
-        verdict = run_retraining(store, table, catalogue=catalogue, seed=seed, progress=progress)
-    console.print(render_verdict(verdict))
-    console.print(verdict.reason, style="bold")
-
-
+app.command()(retrain)
 app.command()(add_model)
 app.command("import")(import_outcomes)
 app.add_typer(models_app, name="models")

@@ -1,7 +1,7 @@
 """Feedback -> challenger -> gate -> champion: production traffic becomes training rows, gold decides.
 
-The challenger learns from the training part of gold and from feedback; the gate part, which neither side has
-seen, alone says who serves (see `merging`).
+The challenger learns from the training part of gold and from feedback, whose labels are first corrected for how the
+verifier errs; the gate part, which neither side has seen, alone says who serves (see `merging` and `judging.gate`).
 """
 
 from __future__ import annotations
@@ -9,49 +9,52 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from router_training.catalogue import price_digest
-from router_training.contract import Catalogue, DataError, Outcome
+from router_training.challenger import Verdict, judged
+from router_training.contract import Catalogue, DataError, FloatArray, Outcome
 from router_training.embedding import Encoder
-from router_training.evaluation import OPERATING_DIAL, evaluate
-from router_training.judging.bootstrap import Interval
-from router_training.judging.evaluation_result import Evaluation
+from router_training.judging import gate
 from router_training.learning.selection import Candidate
 from router_training.outcomes import OutcomeTable
 from router_training.policy import Policy, fit_policy, load_policy
-from router_training.tables.merging import GOLD_DIGEST, Merged, learned_from, merge_feedback, three_parts
+from router_training.tables.merging import (
+    GOLD_DIGEST,
+    Merged,
+    Parts,
+    decayed,
+    learned_from,
+    merge_feedback,
+    three_parts,
+    with_more_gold,
+)
+from router_training.verdict_log import log_verdict, sketch, tries_on
+from router_training.verifier_noise import FEWEST_GRADED, biases, corrected
 
 if TYPE_CHECKING:
     from router_training.records.versions import ChampionPolicy
     from router_training.tracking import Store
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether the challenger serves from now on, and why.
+@dataclass(frozen=True)
+class Options:
+    """How to retrain.
 
-    `difference` is the challenger's hull lift less the champion's on the gate part, or less that of the
-    constants (0) where nobody serves yet; `challenger` and `champion` are (usd, quality) per task at `dial`.
-    All are None where no challenger was trained. `gate_is_unseen` is False where the champion was trained from
-    other gold or another split, so that it may know some of the gate's tasks, which can only flatter it.
+    `since` leaves out older feedback, `half_life_s` thins it by age (None: all counts alike), `margin` is the worth
+    that may be lost on a task type, `correct` takes out the verifier's error where enough gold tells it; `dry_run`
+    registers nothing and leaves the alias where it is, but its verdict is a run too, and counts as a look at the gate.
     """
 
-    promoted: bool
-    reason: str
-    n_gold: int
-    n_feedback: int
-    n_left_out: int
-    n_gate_tasks: int
-    gate_is_unseen: bool = True
-    dial: float = OPERATING_DIAL
-    difference: Interval | None = None
-    challenger: tuple[float, float] | None = None
-    champion: tuple[float, float] | None = None
-    version: str | None = None
-    champion_version: str | None = None
-    run_id: str | None = None
+    since: datetime | None = None
+    half_life_s: float | None = None
+    margin: float = gate.MARGIN
+    correct: bool = True
+    dry_run: bool = False
 
 
 def retrain(
@@ -59,8 +62,10 @@ def retrain(
     table: OutcomeTable,
     *,
     catalogue: Catalogue,
+    more_gold: Sequence[OutcomeTable] = (),
     champion: ChampionPolicy | None = None,
     feedback: Sequence[Outcome] | None = None,
+    options: Options | None = None,
     seed: int | None = None,
     encoder: Encoder | None = None,
     candidates: Sequence[Candidate] | None = None,
@@ -69,14 +74,16 @@ def retrain(
 ) -> Verdict:
     """Train a challenger on gold and feedback, and let it serve only if it wins on gold it has not seen.
 
-    It wins where the whole 95% interval of its gain, by paired bootstrap over the gate part, lies above 0.
+    It wins where every rule of `gate.reasons` holds at the level that the number of tries on this gold leaves.
 
     Args:
         store: Where feedback, champion and the outcome of this are kept.
         table: All gold outcomes, the same (or more) as the champion was trained from.
         catalogue: Prices, for both sides.
+        more_gold: Further gold, such as graded answers of the traffic: a part of each joins training, a part the gate.
         champion: Who serves; by default the store's champion.
         feedback: Outcomes labelled by the verifier, oldest first; by default all that the store holds.
+        options: By default all feedback counts alike, corrected.
         seed: Of the split, the fit and the bootstrap; by default the champion's own, whose gate it has not seen.
         encoder: Of the challenger; by default the champion's.
         candidates: As for `fit_policy`.
@@ -86,12 +93,17 @@ def retrain(
     Raises:
         DataError: The champion chooses models that the table does not know, or the table is too small.
     """
+    options = Options() if options is None else options
     champion = store.champion() if champion is None else champion
     serving = None if champion is None else _serving(champion, catalogue, table)
     if seed is None:
         seed = 0 if serving is None else int(serving.metadata.get("seed", 0))
-    parts = three_parts(table, seed)
-    merged = merge_feedback(parts, store.feedback_outcomes() if feedback is None else feedback)
+    base = three_parts(table, seed)
+    parts = with_more_gold(base, more_gold, seed)
+    heard = _heard(store, feedback, options)
+    gold = [*_rows_of(base.traffic), *(row for part in more_gold for row in _rows_of(part))]
+    labelled, noise = _corrected(heard, gold, serving, options)
+    merged = merge_feedback(parts, labelled)
     verdict = Verdict(
         False,
         "nothing new to learn from: the champion was trained on this very gold and feedback",
@@ -99,8 +111,11 @@ def retrain(
         n_feedback=merged.n_feedback,
         n_left_out=sum(merged.left_out.values()),
         n_gate_tasks=len(parts.gate),
-        gate_is_unseen=serving is None or learned_from(serving, parts.train),
+        gate_is_unseen=serving is None or learned_from(serving, base.train),
         champion_version=None if champion is None else champion.version,
+        noise=noise,
+        biases=biases(heard, gold),
+        dry_run=options.dry_run,
     )
     if serving is None or serving.metadata.get("data_digest") != merged.table.digest:
         challenger = fit_policy(
@@ -112,14 +127,59 @@ def retrain(
             cache_dir=cache_dir,
             progress=progress,
         )
-        # so that `learned_from` knows the split again, though feedback has joined it
-        challenger = replace(challenger, metadata={**challenger.metadata, GOLD_DIGEST: parts.train.digest})
-        found = evaluate(challenger, parts.gate, twin=serving, catalogue=catalogue, seed=seed)
-        verdict = _judged(verdict, found, against_champion=serving is not None)
-        verdict = replace(verdict, version=_register(store, challenger, champion, merged.table, found))
+        # so that `learned_from` knows the split again, though feedback and more gold have joined it
+        challenger = replace(challenger, metadata={**challenger.metadata, GOLD_DIGEST: base.train.digest})
+        tries = tries_on(store, parts.gate)
+        verdict = judged(
+            verdict, challenger, serving, parts.gate, tries=tries, margin=options.margin, seed=seed
+        )
+        if not options.dry_run:
+            verdict = replace(verdict, version=_register(store, challenger, champion, merged.table, verdict))
         if verdict.promoted and verdict.version is not None:
             store.promote(verdict.version)
-    return replace(verdict, run_id=_log(store, verdict, merged, catalogue))
+    return replace(verdict, run_id=_log(store, verdict, merged, parts, catalogue))
+
+
+def _heard(store: Store, feedback: Sequence[Outcome] | None, options: Options) -> Sequence[Outcome]:
+    """Return the feedback that counts, oldest first."""
+    heard = store.feedback_outcomes(options.since) if feedback is None else feedback
+    return heard if options.half_life_s is None else decayed(heard, options.half_life_s)
+
+
+def _rows_of(table: OutcomeTable) -> list[Outcome]:
+    frame = table.frame.astype(object).where(table.frame.notna(), None)
+    return [Outcome(**{str(key): value for key, value in row.items()}) for row in frame.to_dict("records")]
+
+
+def _corrected(
+    heard: Sequence[Outcome], gold: Sequence[Outcome], serving: Policy | None, options: Options
+) -> tuple[Sequence[Outcome], str]:
+    """Return feedback without the verifier's error as far as gold tells it, and one sentence that says what was done."""
+    if not heard or not options.correct:
+        return heard, "" if not heard else "the verifier's labels were taken as they are, as asked"
+    better, n_graded, enough = corrected(heard, gold, _forecast(heard, serving))
+    if enough:
+        return (
+            better,
+            f"labels were corrected for how the verifier errs on {n_graded:,} answers with a gold grade",
+        )
+    return better, (
+        f"labels are the verifier's own: {n_graded} of its answers have a gold grade, and a correction needs "
+        f"{FEWEST_GRADED}, right and wrong ones; give more with --gold"
+    )
+
+
+def _forecast(heard: Sequence[Outcome], serving: Policy | None) -> FloatArray:
+    """Return P(success) that the champion forecasts of each answer, shape (n,); 0.5 where it knows nothing."""
+    p = np.full(len(heard), 0.5)
+    if serving is None:
+        return p
+    prompts = list(dict.fromkeys(one.prompt for one in heard))
+    known, row = serving.forecast(prompts).p_success, {prompt: i for i, prompt in enumerate(prompts)}
+    for i, one in enumerate(heard):
+        if one.model in serving.models:
+            p[i] = known[row[one.prompt], serving.models.index(one.model)]
+    return p
 
 
 def _serving(champion: ChampionPolicy, catalogue: Catalogue, table: OutcomeTable) -> Policy:
@@ -133,75 +193,24 @@ def _serving(champion: ChampionPolicy, catalogue: Catalogue, table: OutcomeTable
     return policy
 
 
-def _judged(verdict: Verdict, found: Evaluation, *, against_champion: bool) -> Verdict:
-    """Return the verdict with the figures and a sentence that claims no more than they allow."""
-    difference = found.learned_lift if against_champion else found.lift
-    assert difference is not None, "evaluate() compares with the twin that it is given"
-    dial = found.operating.point.dial
-    champion = next((point for point in found.twin_curve or () if point.dial == dial), None)
-    rival = "the champion" if against_champion else "the constants"
-    figures = (
-        f"{difference.value:+.4f} hull lift against {rival} "
-        f"(95% interval {difference.low:+.4f} to {difference.high:+.4f}, {found.n_tasks} gold tasks)"
-    )
-    if not verdict.gate_is_unseen:
-        figures += "; the champion, trained from other gold or another split, may know some of these tasks"
-    won = difference.low > 0.0
-    return replace(
-        verdict,
-        promoted=won,
-        reason=f"the challenger {'wins and serves' if won else 'does not win, so nothing changes'}: {figures}",
-        n_gate_tasks=found.n_tasks,
-        dial=dial,
-        difference=difference,
-        challenger=(found.operating.point.usd, found.operating.point.quality),
-        champion=None if champion is None else (champion.usd, champion.quality),
-    )
-
-
 def _register(
-    store: Store, challenger: Policy, champion: ChampionPolicy | None, table: OutcomeTable, found: Evaluation
+    store: Store, challenger: Policy, champion: ChampionPolicy | None, table: OutcomeTable, verdict: Verdict
 ) -> str:
     """Register the challenger; it keeps the champion's answer model, which verifier labels must not teach."""
+    assert verdict.difference is not None, "a challenger that is registered was judged"
     with tempfile.TemporaryDirectory() as folder:
         challenger.save(Path(folder) / "policy")
         run = store.log_training(
             Path(folder) / "policy",
             answer_model_dir=None if champion is None else champion.answer_model_path,
-            metrics={"gate_lift": found.lift.value, "gate_aiq": found.aiq.value},
+            metrics={"gate_difference": verdict.difference.value},
             data_digest=table.digest,
             tags={"role": "challenger"},
         )
     return run.version
 
 
-def _log(store: Store, verdict: Verdict, merged: Merged, catalogue: Catalogue) -> str:
+def _log(store: Store, verdict: Verdict, merged: Merged, parts: Parts, catalogue: Catalogue) -> str:
     """Write the verdict as a run of its own."""
-    metrics: dict[str, float] = {
-        "promoted": verdict.promoted,
-        "n_gold": verdict.n_gold,
-        "n_feedback": verdict.n_feedback,
-        "n_gate_tasks": verdict.n_gate_tasks,
-        **{f"left_out/{reason}": count for reason, count in merged.left_out.items()},
-    }
-    if verdict.difference is not None:
-        bounds = {
-            "": verdict.difference.value,
-            "_low": verdict.difference.low,
-            "_high": verdict.difference.high,
-        }
-        metrics |= {f"difference{suffix}": value for suffix, value in bounds.items()}
-    for side, point in {"challenger": verdict.challenger, "champion": verdict.champion}.items():
-        if point is not None:
-            metrics |= {f"{side}_usd": point[0], f"{side}_quality": point[1]}
-    return store.log_verdict(
-        params={
-            "challenger_version": verdict.version,
-            "champion_version": verdict.champion_version,
-            "dial": verdict.dial,
-            "data_digest": merged.table.digest,
-            "price_digest": price_digest(catalogue),
-        },
-        metrics=metrics,
-        tags={"verdict": "promoted" if verdict.promoted else "kept", "mlflow.note.content": verdict.reason},
-    )
+    digests = {"data_digest": merged.table.digest, "price_digest": price_digest(catalogue)}
+    return log_verdict(store, verdict, merged.left_out, digests, sketch(parts.gate.prompts))

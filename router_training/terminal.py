@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from router_training.retraining import Verdict
+    from router_training.challenger import Verdict
 
 Report = Callable[[str, int, int], None]
 

@@ -6,6 +6,7 @@ folder: `mlflow.db` (SQLite) and `artifacts/`. A server's address in MLFLOW_TRAC
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sqlite3
@@ -41,7 +42,7 @@ for _name, _value in {
 
 from mlflow import MlflowClient  # noqa: E402 (after the settings above)
 from mlflow.artifacts import download_artifacts  # noqa: E402
-from mlflow.entities import Dataset, DatasetInput, Metric, Param  # noqa: E402
+from mlflow.entities import Dataset, DatasetInput, Metric, Param, Run  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
 
 from router_training.records.trace_writer import write_traces  # noqa: E402
@@ -54,6 +55,7 @@ TRACES_PER_WRITE = 100
 PARAMS_PER_WRITE = 100
 _KIND = "pointsman.kind"
 _ROWS = "outcomes.parquet"
+GATE = "gate"  # tag: the sketch of the gate on which a challenger was judged
 
 
 def open_store(uri: str | None = None) -> Store:
@@ -146,11 +148,21 @@ class Store:
         params: Mapping[str, object],
         metrics: Mapping[str, float],
         tags: Mapping[str, str],
+        tables: Mapping[str, Mapping[str, Sequence[object]]] | None = None,
     ) -> str:
-        """Log what came of a comparison of challenger and champion; return the run id."""
+        """Log what came of a comparison of challenger and champion, its tables by name; return the run id."""
         with self._run("retraining", tags) as run_id:
             self._log_values(run_id, params, metrics)
+            for name, columns in (tables or {}).items():
+                rows = [list(row) for row in zip(*columns.values(), strict=True)]
+                self._client.log_dict(run_id, {"columns": list(columns), "data": rows}, f"{name}.json")
+            shown = [{"path": f"{name}.json", "type": "table"} for name in tables or {}]
+            self._client.set_tag(run_id, "mlflow.loggedArtifacts", json.dumps(shown))
             return run_id
+
+    def earlier_gates(self) -> list[str]:
+        """Return the sketch of the gate of every retraining that judged a challenger, oldest first."""
+        return [tags[GATE] for tags in self._tags_of("retraining") if tags.get(GATE)]
 
     def set_alias(self, version: str, alias: str = CHAMPION) -> None:
         """Point an alias of the registered router at a version."""
@@ -272,6 +284,12 @@ class Store:
             self._client.set_terminated(run.info.run_id, status)
 
     def _runs_of(self, kind: str) -> Iterator[str]:
+        return (run.info.run_id for run in self._found(kind))
+
+    def _tags_of(self, kind: str) -> Iterator[Mapping[str, str]]:
+        return (run.data.tags for run in self._found(kind))
+
+    def _found(self, kind: str) -> Iterator[Run]:
         token = None
         while True:
             page = self._client.search_runs(
@@ -280,7 +298,7 @@ class Store:
                 order_by=["start_time ASC"],
                 page_token=token,
             )
-            yield from (run.info.run_id for run in page)
+            yield from page
             token = page.token
             if not token:
                 return

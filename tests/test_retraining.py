@@ -1,6 +1,9 @@
 """A challenger serves only after it has won on gold that neither side has seen."""
 
+import json
 from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -11,12 +14,15 @@ from tokenizers import Tokenizer, models as token_models, pre_tokenizers
 from router_training.contract import DataError, ModelCard, Outcome
 from router_training.embedding import Encoder
 from router_training.encoding.encoder_files import MODEL_FILE, TOKENIZER_FILE, EncoderSettings, write_settings
+from router_training.evaluation import evaluate
+from router_training.guarantee import Claim, make_promise
 from router_training.learning.selection import Candidate
 from router_training.outcomes import OutcomeTable
 from router_training.policy import fit_policy, load_policy
-from router_training.retraining import retrain
+from router_training.retraining import Options, retrain
 from router_training.tables.merging import learned_from, three_parts
 from router_training.training import judge
+from router_training.verifier_noise import corrected
 
 EASY, HARD = ("add", "sort", "count", "name"), ("prove", "compose", "derive", "refute")
 LOGISTIC = (Candidate("logistic", {"C": 1.0}),)
@@ -108,7 +114,7 @@ def fitted(encoder, tmp_path_factory):
 def loop(store, table, encoder, tmp_path):
     """Return what runs the gate: `loop(feedback)`, with the store, table and prices of this module."""
 
-    def run(feedback=None, on=table, champion=None, seed=None):
+    def run(feedback=None, on=table, champion=None, seed=None, **options):
         return retrain(
             store,
             on,
@@ -119,6 +125,7 @@ def loop(store, table, encoder, tmp_path):
             encoder=encoder,
             candidates=LOGISTIC,
             cache_dir=tmp_path / "cache",
+            **options,
         )
 
     return run
@@ -267,5 +274,129 @@ def test_the_same_inputs_give_the_same_verdict(loop, crown, store, table):
     crown(blind(three_parts(table).train))
     champion = store.champion()
     first, second = loop([]), loop([], champion=champion)
-    assert first.difference == second.difference
+    assert first.difference.value == second.difference.value
     assert (first.challenger, first.champion) == (second.challenger, second.champion)
+
+
+LONG_AND_WRONG = 0.45
+SHORT_AND_RIGHT = 0.30
+
+
+def answers(tasks, rng):
+    """Return what both models would do on these tasks."""
+    right = {"large": (0.95, 0.95), "small": (0.1, 0.93)}
+    return OutcomeTable.from_outcomes(
+        outcome(task, model, float(rng.random() < right[model][task % 2]))
+        for task in tasks
+        for model in CATALOGUE
+    )
+
+
+def heard_by_a_verifier_that_likes_length(policy, traffic, rng):
+    """Return traffic as a verifier labels it that takes long answers (the small model's) for right, gold of one in 25,
+    and the share of labels that are wrong.
+    """
+    rates = {("small", 0.0): LONG_AND_WRONG, ("large", 1.0): SHORT_AND_RIGHT}
+    rows, grades, wrong = [], [], 0
+    for i, chosen in enumerate(policy.choose(traffic.prompts, 0.8)):
+        asked = chosen if rng.random() < 0.9 else ("small" if chosen == "large" else "large")
+        quality = float(traffic.quality[i, traffic.models.index(asked)])
+        flip = rng.random() < rates.get((asked, quality), 0.02)
+        wrong += flip
+        task = int(traffic.task_ids[i][1:])
+        said = 0.05 + 0.9 * abs(quality - flip)
+        rows.append(outcome(task, asked, said, label_source="verifier", propensity=0.9))
+        if rng.random() < 0.04:
+            grades.append(outcome(task, asked, quality))
+    return rows, OutcomeTable.from_outcomes(grades), wrong / len(traffic)
+
+
+def test_a_verifier_that_likes_length_drags_the_router_down_only_where_it_is_not_corrected(encoder):
+    rng = np.random.default_rng(0)
+    train, traffic, test = (
+        answers(tasks, rng) for tasks in (range(160), range(1000, 3000), range(9000, 10500))
+    )
+
+    def fitted(table):
+        return fit_policy(table, catalogue=CATALOGUE, encoder=encoder, candidates=LOGISTIC)
+
+    old = fitted(train)
+    heard, grades, wrong = heard_by_a_verifier_that_likes_length(old, traffic, rng)
+    assert 0.18 < wrong < 0.28
+    forecasts = old.forecast([one.prompt for one in heard])
+    places = [old.models.index(one.model) for one in heard]
+    rows = [
+        Outcome(**row) for row in grades.frame[["task_id", "prompt", "model", "quality"]].to_dict("records")
+    ]
+    better, _, enough = corrected(heard, rows, forecasts.p_success[range(len(heard)), places])
+    lifts = {
+        name: evaluate(
+            fitted(train.concat(OutcomeTable.from_outcomes(labels))),
+            test,
+            twin=old,
+            catalogue=CATALOGUE,
+            n_boot=200,
+        ).learned_lift
+        for name, labels in (("raw", heard), ("corrected", better))
+    }
+    assert enough
+    assert lifts["raw"].high < -0.05, "without the correction the new router is far below the old one"
+    assert lifts["corrected"].high > 0.0 and lifts["corrected"].value > -0.005, "with it, it is not"
+
+
+def test_the_verdict_says_how_the_verifier_errs_and_what_was_done_about_it(loop, crown, fitted, table):
+    crown(three_parts(table).train)
+    rng, policy = np.random.default_rng(0), load_policy(fitted(three_parts(table).train))
+    heard, grades, _ = heard_by_a_verifier_that_likes_length(policy, answers(range(1000, 2500), rng), rng)
+    verdict = loop(heard, more_gold=[grades], options=Options(dry_run=True))
+    bias = {one.name: one.bias for one in verdict.biases}
+    assert bias["large"].high < 0.0
+    assert "corrected for how the verifier errs on" in verdict.noise
+    assert "a correction needs 30" in loop(heard, options=Options(dry_run=True)).noise
+    assert "as asked" in loop(heard, more_gold=[grades], options=Options(dry_run=True, correct=False)).noise
+
+
+def test_every_look_at_the_gate_is_counted_and_a_dry_run_changes_nothing(loop, crown, store, table):
+    first = crown(blind(three_parts(table).train))
+    verdict = loop([], options=Options(dry_run=True))
+    assert not verdict.promoted and verdict.version is None and verdict.tries == 1
+    assert "would win and serve (dry run" in verdict.reason and aliases(store) == {"champion": first}
+    run = MlflowClient(store.uri).get_run(verdict.run_id)
+    assert run.data.tags["dry_run"] == "true" and run.data.tags["verdict"] == "kept"
+    again = loop([])
+    assert again.tries == 2 and again.promoted
+    assert again.difference.low < verdict.difference.low, "the second try is held to more"
+    other = OutcomeTable.from_outcomes(
+        outcome(task, model, float(task % 2 or model == "large"))
+        for task in range(5000, 5300)
+        for model in CATALOGUE
+    )
+    assert loop([], on=other).tries == 1, "new gold is looked at for the first time"
+
+
+def test_the_table_of_reasons_is_in_the_run(loop, crown, store, table):
+    crown(blind(three_parts(table).train))
+    verdict = loop([])
+    kept = MlflowClient(store.uri).download_artifacts(verdict.run_id, "reasons.json")
+    rows = json.loads(Path(kept).read_text())
+    assert [row[0] for row in rows["data"]] == [rule.rule for rule in verdict.rules]
+    assert rows["columns"][0] == "rule" and all(rule.holds for rule in verdict.rules)
+    assert [rule.rule.split(" ")[0] for rule in verdict.rules[:3]] == ["champion,", "best", "mix"]
+
+
+def test_a_promise_that_the_challenger_does_not_make_is_spoken_of(loop, store, table, encoder, tmp_path):
+    policy = fit_policy(three_parts(table).train, catalogue=CATALOGUE, encoder=encoder, candidates=LOGISTIC)
+    promise = make_promise(policy, three_parts(table).traffic, Claim(0.5, 0.6))
+    replace(policy, promise=promise).save(tmp_path / "promised")
+    store.promote(store.log_training(tmp_path / "promised").version)
+    heard = [outcome(task, "small", 0.5, label_source="verifier") for task in range(1000, 1010)]
+    verdict = loop(heard)
+    assert "the challenger promises nothing" in verdict.promise and "quality>=0.5 of best" in verdict.promise
+
+
+def test_only_recent_feedback_is_read_where_that_is_asked(loop, crown, store, table, request_record):
+    crown(three_parts(table).train)
+    prompts = [outcome(5000 + i, "small", 1.0).prompt for i in range(4)]
+    store.log_requests([request_record(i, prompt=prompt) for i, prompt in enumerate(prompts)])
+    since = datetime.fromisoformat("2026-01-31T12:02:00+00:00")
+    assert loop(options=Options(since=since, dry_run=True)).n_feedback == 2

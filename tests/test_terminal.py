@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from router_training.retraining import Verdict
+from router_training.challenger import Verdict
 from router_training.terminal import progress_bars, render_verdict
 
 JUDGED = Verdict(
