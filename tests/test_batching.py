@@ -43,7 +43,7 @@ async def test_what_arrives_while_the_worker_is_busy_is_forecast_at_once_and_eac
     policy.gate.set()
     rows = await asyncio.gather(*waiting)
     assert [row[0].usd for row in rows] == [i + 1 for i in range(MOST_AT_ONCE + 10)]
-    assert len(policy.batches) <= 3 and max(map(len, policy.batches)) <= MOST_AT_ONCE
+    assert len(policy.batches) <= 4 and max(map(len, policy.batches)) <= MOST_AT_ONCE
     assert rows[3] == batcher(Task("1000"))
 
 

@@ -1,119 +1,28 @@
-"""`/v1/responses`, for text: the same request in other words, and the same answer in other words."""
+"""The Responses API: texts and calls of functions, over the same exchange as chat completions; nothing is stored."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Mapping
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response, StreamingResponse
 
 from orchestrator.gateway import answers
 from orchestrator.gateway.answers import Json, dumped
 from orchestrator.gateway.chat import SSE, finished
 from orchestrator.gateway.direct_route import DirectRoute
-from orchestrator.gateway.errors import ApiError, bad_request
+from orchestrator.gateway.errors import ApiError
 from orchestrator.gateway.exchange import HUNG_UP, Exchange
-from orchestrator.gateway.openai_schema import ChatRequest, Name, Ours, body_of, schema_of
+from orchestrator.gateway.openai_schema import body_of, schema_of
+from orchestrator.gateway.responses_asked import ResponsesRequest
 from orchestrator.gateway.service import Service
 from orchestrator.gateway.streaming import Stream
 from orchestrator.gateway.wire import Completion
 
 router = APIRouter(tags=["OpenAI"], route_class=DirectRoute)
-# field here -> field of a chat completion
-SAME = {
-    "temperature": "temperature",
-    "top_p": "top_p",
-    "max_output_tokens": "max_completion_tokens",
-    "metadata": "metadata",
-    "user": "user",
-    "safety_identifier": "safety_identifier",
-    "service_tier": "service_tier",
-}
-NOT_HERE = ("tools", "previous_response_id", "conversation", "background", "prompt")
-TEXT_PARTS = ("input_text", "output_text", "text")
-
-
-class ResponsesRequest(BaseModel):
-    """A request for a response."""
-
-    model_config = ConfigDict(extra="allow", strict=True)
-
-    model: Name
-    input: str | list[dict[str, Any]]
-    instructions: str | None = None
-    stream: bool | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    max_output_tokens: Annotated[int, Field(ge=1)] | None = None
-    text: dict[str, Any] | None = None
-    reasoning: dict[str, Any] | None = None
-    pointsman: Ours | None = None
-
-    def as_chat(self) -> ChatRequest:
-        """Return the same request for a chat completion.
-
-        Raises:
-            ApiError: if it asks for what is served nowhere here.
-        """
-        given = self.model_dump(exclude_unset=True)
-        for field in NOT_HERE:
-            if given.get(field):
-                raise bad_request(
-                    f"{field} is not served here; use /v1/chat/completions", field, "unsupported"
-                )
-        first = [] if self.instructions is None else [{"role": "system", "content": self.instructions}]
-        asked = (
-            [{"role": "user", "content": self.input}]
-            if isinstance(self.input, str)
-            else _messages(self.input)
-        )
-        chat: dict[str, Any] = {
-            "model": self.model,
-            "messages": [*first, *asked],
-            "stream": self.stream,
-            "pointsman": self.pointsman,
-        }
-        chat |= {name: given[field] for field, name in SAME.items() if given.get(field) is not None}
-        if (form := (self.text or {}).get("format")) and form.get("type") != "text":
-            chat["response_format"] = _format(form)
-        if effort := (self.reasoning or {}).get("effort"):
-            chat["reasoning_effort"] = effort
-        return ChatRequest.model_validate(chat)
-
-
-def _messages(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return items of the input as messages.
-
-    Raises:
-        ApiError: if one is no text.
-    """
-    found = []
-    for i, item in enumerate(items):
-        if item.get("type", "message") != "message":
-            raise bad_request(
-                f"input.{i} is a {item.get('type')!r}; only messages are served here", f"input.{i}"
-            )
-        content = item.get("content")
-        parts = content if isinstance(content, list) else [{"type": "text", "text": content}]
-        texts = [
-            part.get("text") for part in parts if isinstance(part, dict) and part.get("type") in TEXT_PARTS
-        ]
-        if len(texts) < len(parts) or not all(isinstance(text, str) for text in texts):
-            raise bad_request(f"input.{i}.content holds something that is no text", f"input.{i}.content")
-        found.append({"role": item.get("role"), "content": "".join(str(text) for text in texts)})
-    return found
-
-
-def _format(form: Mapping[str, Any]) -> dict[str, Any]:
-    if form.get("type") != "json_schema":
-        return dict(form)
-    return {
-        "type": "json_schema",
-        "json_schema": {key: value for key, value in form.items() if key != "type"},
-    }
+Item = dict[str, Any]
 
 
 @router.post("/v1/responses", openapi_extra=schema_of(ResponsesRequest))
@@ -127,7 +36,9 @@ async def responses(request: Request) -> Response:
         stream = Stream(exchange)
         await stream.begin()
         headers = {**SSE, "x-request-id": exchange.trace_id}
-        return StreamingResponse(_events(stream, given), media_type="text/event-stream", headers=headers)
+        return StreamingResponse(
+            Events(stream, given).lines(), media_type="text/event-stream", headers=headers
+        )
     try:
         completion, about = await finished(request, exchange)
     except ConnectionResetError:
@@ -138,6 +49,7 @@ async def responses(request: Request) -> Response:
 
 def _response(given: ResponsesRequest, trace_id: str, completion: Completion | None = None) -> dict[str, Any]:
     """Return the response: in progress without a completion."""
+    extra = given.model_extra or {}
     head: dict[str, Any] = {
         "id": f"resp_{trace_id}",
         "object": "response",
@@ -146,29 +58,44 @@ def _response(given: ResponsesRequest, trace_id: str, completion: Completion | N
         "error": None,
         "incomplete_details": None,
         "instructions": given.instructions,
-        "metadata": (given.model_extra or {}).get("metadata") or {},
-        "parallel_tool_calls": False,
+        "metadata": extra.get("metadata") or {},
+        "parallel_tool_calls": bool(extra.get("parallel_tool_calls", True)),
         "temperature": given.temperature,
-        "tool_choice": "auto",
-        "tools": [],
+        "tool_choice": given.tool_choice or "auto",
+        "tools": given.tools or [],
         "top_p": given.top_p,
         "max_output_tokens": given.max_output_tokens,
         "previous_response_id": None,
     }
     if completion is None:
         return {**head, "status": "in_progress", "output": [], "usage": None}
-    choice = completion["choices"][0]
-    is_cut = choice.get("finish_reason") == "length"
+    is_cut = completion["choices"][0].get("finish_reason") == "length"
     if is_cut:
         head["incomplete_details"] = {"reason": "max_output_tokens"}
     status = "incomplete" if is_cut else "completed"
-    text, refusal = choice["message"].get("content"), choice["message"].get("refusal")
+    output = _output(trace_id, status, completion["choices"][0]["message"])
+    return {**head, "status": status, "output": output, "usage": _usage(completion)}
+
+
+def _output(trace_id: str, status: str, message: Mapping[str, Any]) -> list[Item]:
+    """Return what a message says, and the functions that it calls."""
+    text, refusal = message.get("content"), message.get("refusal")
+    calls = [_call(f"fc_{trace_id}_{i}", call) for i, call in enumerate(message.get("tool_calls") or ())]
+    if calls and not text and not refusal:
+        return calls
     part = {"type": "refusal", "refusal": refusal} if refusal and not text else _part(text or "")
+    return [_item(trace_id, status, [part]), *calls]
+
+
+def _call(item_id: str, call: Mapping[str, Any]) -> Item:
+    function = call.get("function") or {}
     return {
-        **head,
-        "status": status,
-        "output": [_item(trace_id, status, [part])],
-        "usage": _usage(completion),
+        "id": item_id,
+        "type": "function_call",
+        "status": "completed",
+        "call_id": call.get("id") or item_id,
+        "name": function.get("name") or "",
+        "arguments": function.get("arguments") or "",
     }
 
 
@@ -176,7 +103,7 @@ def _part(text: str) -> dict[str, Any]:
     return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
 
 
-def _item(trace_id: str, status: str, content: list[dict[str, Any]]) -> dict[str, Any]:
+def _item(trace_id: str, status: str, content: list[dict[str, Any]]) -> Item:
     return {
         "id": f"msg_{trace_id}",
         "type": "message",
@@ -200,38 +127,71 @@ def _usage(completion: Completion) -> dict[str, Any] | None:
     }
 
 
-async def _events(stream: Stream, given: ResponsesRequest) -> AsyncIterator[bytes]:
-    """Yield the events of a response: begun, its text as it is written, complete."""
-    trace_id, number = stream.exchange.trace_id, 0
-    place = {"item_id": f"msg_{trace_id}", "output_index": 0, "content_index": 0}
+class Events:
+    """The events of a response: begun, its text as it is written, the functions that it calls, complete."""
 
-    def event(kind: str, **content: Any) -> bytes:
-        nonlocal number
-        number += 1
-        content = {"type": kind, "sequence_number": number - 1, **content}
-        return b"event: " + kind.encode() + b"\ndata: " + dumped(content) + b"\n\n"
+    def __init__(self, stream: Stream, given: ResponsesRequest) -> None:
+        self._stream, self._given, self._trace_id = stream, given, stream.exchange.trace_id
+        self._number = 0
 
-    begun = _response(given, trace_id)
-    yield event("response.created", response=begun)
-    yield event("response.in_progress", response=begun)
-    yield event("response.output_item.added", output_index=0, item=_item(trace_id, "in_progress", []))
-    yield event("response.content_part.added", **place, part=_part(""))
-    try:
-        async for text in stream.texts():
-            yield event("response.output_text.delta", **place, delta=text, logprobs=[])
-    except ApiError as error:
-        failed = {
-            **begun,
-            "status": "failed",
-            "error": {"code": error.code or "error", "message": error.message},
-        }
-        yield event("response.failed", response=failed)
-        return
-    whole = _response(given, trace_id, stream.completion)
-    (item,) = whole["output"]
-    text = item["content"][0].get("text", "")
-    yield event("response.output_text.done", **place, text=text, logprobs=[])
-    yield event("response.content_part.done", **place, part=item["content"][0])
-    yield event("response.output_item.done", output_index=0, item=item)
-    kind = "response.completed" if whole["status"] == "completed" else "response.incomplete"
-    yield event(kind, response={**whole, "pointsman": stream.about})
+    async def lines(self) -> AsyncIterator[bytes]:
+        """Yield the events as they come; a client that hangs up ends the work for them."""
+        begun = _response(self._given, self._trace_id)
+        yield self._event("response.created", response=begun)
+        yield self._event("response.in_progress", response=begun)
+        is_heard = False
+        try:
+            async for text in self._stream.texts():
+                if not is_heard:
+                    for line in self._message_begins():
+                        yield line
+                is_heard = True
+                yield self._event("response.output_text.delta", **self._place(), delta=text, logprobs=[])
+        except ApiError as error:
+            told = {"code": error.code or "error", "message": error.message}
+            yield self._event("response.failed", response={**begun, "status": "failed", "error": told})
+            return
+        whole = _response(self._given, self._trace_id, self._stream.completion)
+        for place, item in enumerate(whole["output"]):
+            for line in self._ended(place, item, is_heard=is_heard):
+                yield line
+        kind = "response.completed" if whole["status"] == "completed" else "response.incomplete"
+        yield self._event(kind, response={**whole, "pointsman": self._stream.about})
+
+    def _ended(self, place: int, item: Item, *, is_heard: bool) -> list[bytes]:
+        """Return the events that end an item, after those that begin it where nothing of it was told yet."""
+        if item["type"] == "function_call":
+            about = {"item_id": item["id"], "output_index": place}
+            begun = {**item, "status": "in_progress", "arguments": ""}
+            arguments, name = item["arguments"], item["name"]
+            return [
+                self._event("response.output_item.added", output_index=place, item=begun),
+                self._event("response.function_call_arguments.delta", **about, delta=arguments),
+                self._event("response.function_call_arguments.done", **about, name=name, arguments=arguments),
+                self._event("response.output_item.done", output_index=place, item=item),
+            ]
+        part = item["content"][0]
+        said = [] if is_heard else self._message_begins()
+        if part["type"] == "output_text":
+            text = part["text"]
+            said.append(self._event("response.output_text.done", **self._place(), text=text, logprobs=[]))
+        return [
+            *said,
+            self._event("response.content_part.done", **self._place(), part=part),
+            self._event("response.output_item.done", output_index=place, item=item),
+        ]
+
+    def _message_begins(self) -> list[bytes]:
+        item = _item(self._trace_id, "in_progress", [])
+        return [
+            self._event("response.output_item.added", output_index=0, item=item),
+            self._event("response.content_part.added", **self._place(), part=_part("")),
+        ]
+
+    def _place(self) -> dict[str, Any]:
+        return {"item_id": f"msg_{self._trace_id}", "output_index": 0, "content_index": 0}
+
+    def _event(self, kind: str, **content: Any) -> bytes:
+        self._number += 1
+        told = {"type": kind, "sequence_number": self._number - 1, **content}
+        return b"event: " + kind.encode() + b"\ndata: " + dumped(told) + b"\n\n"
