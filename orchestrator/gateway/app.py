@@ -31,9 +31,9 @@ def create_app(
         await service.close()
 
     app = FastAPI(title="Pointsman", docs_url="/docs", redoc_url=None, lifespan=lifespan)
-    app.add_middleware(Limits, settings=service.settings)
+    app.add_middleware(Limits, settings=service.settings, told=service.on_error)
     app.state.service = service
-    answer_errors(app)
+    answer_errors(app, service.on_error)
     for router in (chat.answering, chat.router, responses.router, routes_ours.router, *routers):
         app.include_router(router)
     return app

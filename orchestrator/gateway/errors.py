@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -65,28 +65,31 @@ def bad_request(message: str, param: str | None = None, code: str | None = None)
     return ApiError(400, message, code, param)
 
 
-def answer_errors(app: FastAPI) -> None:
-    """Have the application answer every error in OpenAI's form."""
-    app.add_exception_handler(ApiError, _api_error)
-    app.add_exception_handler(UsageError, _mistake)
-    app.add_exception_handler(DataError, _mistake)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _own_fault)
+Reader = Callable[[Request, Any], ApiError]
 
 
-async def _api_error(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, ApiError)
-    return error.response()
+def answer_errors(app: FastAPI, told: Callable[[ApiError], object] = bool) -> None:
+    """Have the application answer every error in OpenAI's form, and tell `told` of each."""
+    for kind, read in READERS.items():
+        app.add_exception_handler(kind, _answered(read, told))
 
 
-async def _mistake(request: Request, error: Exception) -> JSONResponse:
-    return bad_request(str(error)).response()
+def _answered(
+    read: Reader, told: Callable[[ApiError], object]
+) -> Callable[[Request, Exception], Coroutine[Any, Any, JSONResponse]]:
+    async def answered(request: Request, error: Exception) -> JSONResponse:
+        told(found := read(request, error))
+        return found.response()
+
+    return answered
 
 
-async def _invalid(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)
-    return invalid(error.errors()).response()
+def _mistake(_: Request, error: Exception) -> ApiError:
+    return bad_request(str(error))
+
+
+def _invalid(_: Request, error: RequestValidationError) -> ApiError:
+    return invalid(error.errors())
 
 
 def invalid(found: Any) -> ApiError:
@@ -97,17 +100,26 @@ def invalid(found: Any) -> ApiError:
     return bad_request(f"{place or 'the body'}: {first.get('msg', 'is not valid')}", place or None)
 
 
-async def _http(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)
+def _http(request: Request, error: HTTPException) -> ApiError:
     where = f"{request.method} {request.url.path}"
     said = {404: f"there is no {where}", 405: f"{where} is not allowed"}.get(
         error.status_code, str(error.detail)
     )
-    return ApiError(error.status_code, said, headers=error.headers).response()
+    return ApiError(error.status_code, said, headers=error.headers)
 
 
-async def _own_fault(request: Request, error: Exception) -> JSONResponse:
+def _own_fault(request: Request, error: Exception) -> ApiError:
     """Say nothing of what broke but a number, under which the log holds the rest."""
     number = uuid4().hex[:12]
     logger.error("error %s on %s %s", number, request.method, request.url.path, exc_info=error)
-    return ApiError(500, f"the gateway failed; its log says more under {number}", "internal_error").response()
+    return ApiError(500, f"the gateway failed; its log says more under {number}", "internal_error")
+
+
+READERS: Mapping[type[Exception], Reader] = {
+    ApiError: lambda _, error: error,
+    UsageError: _mistake,
+    DataError: _mistake,
+    RequestValidationError: _invalid,
+    HTTPException: _http,
+    Exception: _own_fault,
+}

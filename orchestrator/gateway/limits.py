@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -63,8 +63,8 @@ class Limits:
     A client that does not read its answer for SEND_S loses it.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        self._app, self._settings = app, settings
+    def __init__(self, app: ASGIApp, settings: Settings, told: Callable[[ApiError], object] = bool) -> None:
+        self._app, self._settings, self._told = app, settings, told
         self._turns: Turns | None = None
         self._buffered = 0
 
@@ -77,6 +77,7 @@ class Limits:
             await self._read(scope, receive, body)
             await self._answer(scope, _Replayed(bytes(body), receive), _Patient(send))
         except ApiError as error:
+            self._told(error)
             await error.response()(scope, receive, send)
         except _HungUp:
             return

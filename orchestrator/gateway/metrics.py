@@ -19,6 +19,7 @@ from orchestrator import strategies
 from orchestrator.breaker import BreakerState
 from orchestrator.gateway.access import require_operator
 from orchestrator.gateway.callers import Served
+from orchestrator.gateway.errors import ApiError
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
@@ -49,6 +50,9 @@ class Metrics:
         self._strategies = frozenset((*strategies.available(), DIRECT))
         self._requests = self._counter(
             "requests", "Requests, by who answered.", "model", "strategy", "status"
+        )
+        self._errors = self._counter(
+            "errors", "Answers that are errors, those refused at the door included.", "status", "code"
         )
         self._calls = self._counter(
             "calls", "Calls of models, with those no answer came from.", "model", "outcome"
@@ -94,6 +98,10 @@ class Metrics:
             self._saved.labels(*by).inc(served.reference_usd - usd)
         if answer.get("model") and answer.get("confidence") is not None:
             self._confidence.labels(*by).observe(answer["confidence"])
+
+    def erred(self, error: ApiError) -> None:
+        """Count an answer that is an error."""
+        self._errors.labels(*self._worker.values(), error.status, error.code or NONE).inc()
 
     def reloaded(self, what: str, *, taken: bool) -> None:
         """Count a change of `what` (champion, models, keys), and whether it was taken or refused."""

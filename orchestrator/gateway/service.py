@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -32,6 +33,7 @@ class Service:
     watchers: list[Watcher] = field(default_factory=list)
     conversations: Conversations = field(default_factory=Conversations)
     traces: Traces | None = None
+    on_error: Callable[[ApiError], object] = bool
     connections: aiohttp.ClientSession | None = None
     is_closing: bool = False
     _labelled: Labelled | None = None

@@ -47,6 +47,7 @@ def assembled(settings: Settings, environment: Mapping[str, str]) -> FastAPI:
     metrics = Metrics(breakers=health.states, queued=lambda: traces.waiting, worker=worker)
     live = Live(privacy=privacy)
     service.watchers += [metrics, live]
+    service.on_error = metrics.erred
     opener = Opener(settings, service.session, environment, health, traces)
     reloader = Reloader(service, opener, lambda taken: metrics.reloaded("router", taken=taken))
     reloader.start()

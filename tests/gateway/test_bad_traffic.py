@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import socket
 import threading
 
@@ -128,6 +129,8 @@ def test_the_description_of_the_api_names_every_route(app):
         "schema"
     ]
     assert {"model", "messages"} <= set(chat["required"])
+    referred = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(described)))
+    assert referred <= set(described["components"]["schemas"])
 
 
 async def _described(app):

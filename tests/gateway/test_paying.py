@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import suppress
 
 import openai
 import pytest
@@ -10,6 +11,7 @@ from orchestrator.gateway.access import KeyGate
 from orchestrator.gateway.accounts import Accounts
 from orchestrator.gateway.keys import Allowance, Keys
 from orchestrator.gateway.messages import from_openai
+from orchestrator.gateway.metrics import Metrics
 from orchestrator.gateway.openai_schema import ChatRequest
 from orchestrator.gateway.paying import price_of
 from orchestrator.gateway.spending import Ledger
@@ -113,3 +115,18 @@ def test_a_price_counts_every_choice_and_all_that_is_read():
     assert price("x" * 4000, max_tokens=100).least > one.least
     assert price().most > one.most
     assert price(max_tokens=100, tools=[{"type": "function", "function": {"name": "f"}}]).least > one.least
+
+
+def test_who_is_refused_at_the_door_is_counted(upstream, accounts):
+    metrics, service = Metrics(), service_over(cards_of(upstream), body_bytes=1_000)
+    service.gate, service.on_error = KeyGate(accounts), metrics.erred
+    secret = Keys(accounts).add("alice", Allowance(requests_per_minute=1))
+    with gateway(service=service) as (url, *_):
+        for key, text in ((secret, "hi"), (secret, "hi"), ("wrong", "hi"), (secret, "x" * 2_000)):
+            asked = [{"role": "user", "content": text}]
+            client = openai.OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0)
+            with client, suppress(openai.APIStatusError):
+                client.chat.completions.create(model="auto", messages=asked)
+    counted = metrics.text().decode()
+    for code, status in (("rate_limit_exceeded", 429), ("invalid_api_key", 401), ("body_too_large", 413)):
+        assert f'pointsman_errors_total{{code="{code}",status="{status}"}} 1.0' in counted
