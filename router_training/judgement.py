@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from router_training.contract import FloatArray, Forecasts, UsageError
 from router_training.evaluation import evaluate
+from router_training.judging.curves import Choices
 from router_training.judging.evaluation_result import Evaluation
 from router_training.judging.robustness import unchanged_decisions
 from router_training.outcomes import OutcomeTable
@@ -38,7 +39,7 @@ def judge_policy(
     policy: Policy,
     table: OutcomeTable,
     *,
-    twin: Policy | None = None,
+    twin_p: FloatArray | None = None,
     part: str = "",
     n_boot: int = 1000,
     seed: int = 0,
@@ -50,7 +51,7 @@ def judge_policy(
     Args:
         policy: what to judge.
         table: tasks that chose nothing.
-        twin: the control, see `evaluate`.
+        twin_p: what the shuffled twin forecasts, shape (n, m); see `KnownTwin`.
         part: a sentence on which tasks these are.
         n_boot: resamples of the bootstrap.
         seed: of the bootstrap.
@@ -62,21 +63,24 @@ def judge_policy(
     """
     vectors = policy.encoder.encode_cached(table.prompts, cache_dir, progress)
     forecasts = policy.forecast_vectors(table.prompts, vectors)
-    known_twin = None if twin is None else twin.forecast_vectors(table.prompts, vectors)
     found = evaluate(
         policy,
         table,
-        twin=twin,
+        twin=None if twin_p is None else policy,
         equal_dial=equal_dial(policy),
         n_boot=n_boot,
         seed=seed,
         catalogue=policy.catalogue,
         forecasts=forecasts,
-        twin_forecasts=known_twin,
+        twin_forecasts=None if twin_p is None else replace(forecasts, p_success=twin_p),
     )
-    kept = unchanged_decisions(policy, table.prompts, found.operating.point.dial, seed)
+
+    def choose(prompts: Sequence[str]) -> Choices:
+        texts = policy.encoder.encode_cached(prompts, cache_dir, progress)
+        return policy.decide(policy.forecast_vectors(prompts, texts), found.operating.point.dial)
+
+    kept = unchanged_decisions(choose, table.prompts, seed)
     read, written = policy.expected_tokens(table.prompts, vectors)
-    twin_p = None if known_twin is None else known_twin.p_success
     return Judgement(policy, table, replace(found, robustness=kept), forecasts, read, written, twin_p, part)
 
 

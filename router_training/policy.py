@@ -20,6 +20,7 @@ from router_training.guarantee import Promise, PromiseStatus, promise_status
 from router_training.learning.choosing import Aim, able, affordable, choose_at
 from router_training.learning.decision import decide
 from router_training.learning.fitting import fit_learned
+from router_training.learning.known_twin import KnownTwin
 from router_training.learning.learned import Learned
 from router_training.learning.operating import (
     OperatingPoint,
@@ -40,6 +41,7 @@ from router_training.outcomes import OutcomeTable, require_routable
 
 KIND = "policy"
 ENCODER_FOLDER = "encoder"
+TWIN = "twin."
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +50,7 @@ class Policy:
 
     Prices come from `catalogue` when a forecast is made: a price change needs no retraining. `metadata` says what
     the policy was trained on, with what, and how its candidates fared. `promise` is what was promised of it at training;
-    `promise_status` says whether that still stands.
+    `promise_status` says whether that still stands. `twin` is what its shuffled twin forecasts of the tasks held out.
     """
 
     learned: Learned
@@ -56,6 +58,7 @@ class Policy:
     catalogue: Catalogue
     metadata: Mapping[str, Any]
     promise: Promise | None = None
+    twin: KnownTwin | None = None
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -195,7 +198,9 @@ class Policy:
             "promise": None if self.promise is None else self.promise.to_row(),
             "metadata": plain(self.metadata),
         }
-        write_folder(path, KIND, manifest, self.learned.to_arrays())
+        twin = {} if self.twin is None else self.twin.to_arrays()
+        control = {f"{TWIN}{name}": array for name, array in twin.items()}
+        write_folder(path, KIND, manifest, self.learned.to_arrays() | control)
         self.encoder.save(path / ENCODER_FOLDER)
 
 
@@ -214,11 +219,13 @@ def load_policy(path: Path | str, catalogue: Catalogue | None = None) -> Policy:
         metadata = dict(manifest["metadata"])
         promised = manifest.get("promise")
         promise = None if promised is None else Promise.from_row(promised)
+        control = {name.removeprefix(TWIN): arrays[name] for name in arrays if name.startswith(TWIN)}
+        twin = KnownTwin.from_arrays(control) if control else None
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise DataError(f"{path} is damaged ({type(error).__name__}: {error}); {REMEDY}") from error
     if metadata.get("encoder_digest") != encoder.digest:
         raise DataError(f"{path} holds another encoder than the one it was trained with; {REMEDY}")
-    policy = Policy(learned, encoder, cards, metadata, promise)
+    policy = Policy(learned, encoder, cards, metadata, promise, twin)
     return policy if catalogue is None else policy.with_catalogue(catalogue)
 
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from router_training.answer_model import AnswerModel, fit_on_answers
 from router_training.contract import Catalogue, DataError, UsageError
 from router_training.embedding import Encoder
@@ -19,11 +17,11 @@ from router_training.joint_model import JOINT_FOLDER, JointModel
 from router_training.judgement import Judgement, judge_policy
 from router_training.judging.evaluation_result import Evaluation
 from router_training.judging.joint_evaluation import JointEvaluation, evaluate_joint, write_joint
-from router_training.learning.selection import Candidate
 from router_training.outcomes import OutcomeTable, require_routable
 from router_training.policy import Policy, fit_policy
 from router_training.reporting.files import FIGURES, REPORTS, write_judgement
 from router_training.tables.merging import TEST_SHARE, learned_from, three_parts
+from router_training.twin import twin_on
 
 if TYPE_CHECKING:
     from router_training.tracking import Store
@@ -84,7 +82,8 @@ def train_router(
     policy = fit_policy(
         train, catalogue=catalogue, encoder=encoder, seed=seed, cache_dir=cache_dir, progress=progress
     )
-    twin = fit_twin(policy, train, seed=seed, cache_dir=cache_dir, progress=_part(progress, "twin"))
+    twin = twin_on(policy, train, test, seed=seed, cache_dir=cache_dir, progress=_part(progress, "twin"))
+    policy = replace(policy, twin=twin)
     answer_model, joint = _learn_from_answers(
         train, policy, seed=seed, cache_dir=cache_dir, report=progress or _silent
     )
@@ -97,7 +96,7 @@ def train_router(
     judgement = judge_policy(
         policy,
         test,
-        twin=twin,
+        twin_p=twin.p_success,
         part=_held_out(test),
         seed=seed,
         cache_dir=cache_dir,
@@ -174,12 +173,14 @@ def judge(
     seed = int(policy.metadata.get("seed", 0))
     train, _ = table.split(TEST_SHARE, seed)
     twin = None
-    if train.digest == policy.metadata.get("data_digest"):
-        twin = fit_twin(policy, train, seed=seed, cache_dir=cache_dir, progress=_part(progress, "twin"))
+    if policy.twin is not None and policy.twin.fits(test, policy.models):
+        twin = policy.twin
+    elif train.digest == policy.metadata.get("data_digest"):
+        twin = twin_on(policy, train, test, seed=seed, cache_dir=cache_dir, progress=_part(progress, "twin"))
     judgement = judge_policy(
         policy,
         test,
-        twin=twin,
+        twin_p=None if twin is None else twin.p_success,
         part=part,
         n_boot=n_boot,
         seed=seed,
@@ -218,27 +219,6 @@ def _held_out(test: OutcomeTable) -> str:
     return f"Judged on the {len(test):,} tasks of this table that were held out when the router was trained."
 
 
-def fit_twin(
-    policy: Policy,
-    train: OutcomeTable,
-    *,
-    seed: int,
-    cache_dir: Path | None = None,
-    progress: Progress | None = None,
-) -> Policy:
-    """Fit the control: the winner on shuffled labels, which can learn what prompts cost but not who succeeds."""
-    winner = Candidate(policy.learned.success_name, policy.learned.success.get_params())
-    return fit_policy(
-        shuffle_labels(train, seed),
-        catalogue=policy.catalogue,
-        encoder=policy.encoder,
-        seed=seed,
-        candidates=[winner],
-        cache_dir=cache_dir,
-        progress=progress,
-    )
-
-
 def _silent(_label: str, _done: int, _total: int) -> None:
     """Report nothing."""
 
@@ -248,24 +228,6 @@ def _part(progress: Progress | None, name: str) -> Progress | None:
     if progress is None:
         return None
     return lambda label, done, total: progress(f"{name}: {label}", done, total)
-
-
-def shuffle_labels(table: OutcomeTable, seed: int) -> OutcomeTable:
-    """Return the table with whole rows of quality dealt to other tasks; prompts, tokens and costs stay.
-
-    In a sparse grid the tasks that a model has grades on share them out among themselves, so that the twin has as
-    many to learn from.
-    """
-    order = np.random.default_rng(seed).permutation(len(table))
-    dealt = table.quality.copy()
-    for j in range(len(table.models)):
-        graded = np.isfinite(dealt[:, j])
-        dealt[graded, j] = table.quality[order[graded[order]], j]
-    task = {name: i for i, name in enumerate(table.task_ids)}
-    model = {name: j for j, name in enumerate(table.models)}
-    frame = table.frame.copy()
-    frame["quality"] = dealt[[task[one] for one in frame["task_id"]], [model[one] for one in frame["model"]]]
-    return OutcomeTable.from_frame(frame, origin="the shuffled twin")
 
 
 def has_responses(table: OutcomeTable) -> bool:

@@ -4,29 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
 
 import numpy as np
 
-from router_training.contract import Forecasts
 from router_training.judging.curves import Choices
 
+Choose = Callable[[Sequence[str]], Choices]
 Noise = Callable[[str, np.random.Generator], str]
 
-MOST_PROMPTS = 200
+MOST_PROMPTS = 100
 WORDS_PER_TYPO = 12
-
-
-class Router(Protocol):
-    """What is asked here of a policy."""
-
-    def forecast(self, prompts: Sequence[str]) -> Forecasts:
-        """Return forecasts for n prompts."""
-        ...
-
-    def decide(self, forecasts: Forecasts, dial: float) -> Choices:
-        """Return the position of the chosen model per prompt, shape (n,)."""
-        ...
 
 
 def lower_case(text: str, _rng: np.random.Generator) -> str:
@@ -64,9 +51,7 @@ NOISES: Mapping[str, Noise] = {
 }
 
 
-def unchanged_decisions(
-    router: Router, prompts: Sequence[str], dial: float, seed: int = 0
-) -> dict[str, float]:
+def unchanged_decisions(choose: Choose, prompts: Sequence[str], seed: int = 0) -> dict[str, float]:
     """Return by noise the share of at most MOST_PROMPTS prompts, drawn evenly, that are sent where they were without it.
 
     The kinds of noise follow RouterArena's robustness score (Lu et al., 2025, section 4): a router that reads meaning keeps
@@ -75,5 +60,5 @@ def unchanged_decisions(
     rng = np.random.default_rng(seed)
     drawn = [prompts[i] for i in np.sort(rng.permutation(len(prompts))[:MOST_PROMPTS])]
     texts = [*drawn, *(noise(text, rng) for noise in NOISES.values() for text in drawn)]
-    choice = router.decide(router.forecast(texts), dial).reshape(len(NOISES) + 1, len(drawn))
+    choice = choose(texts).reshape(len(NOISES) + 1, len(drawn))
     return {name: float((choice[i + 1] == choice[0]).mean()) for i, name in enumerate(NOISES)}

@@ -26,7 +26,7 @@ from router_training.learning.choosing import choose_at
 from router_training.learning.operating import best_within
 from router_training.outcomes import OutcomeTable
 from router_training.policy import Policy, fit_policy
-from router_training.training import fit_twin, shuffle_labels
+from router_training.twin import fit_twin, shuffle_labels
 from tests.benchmarks.baselines import CHOOSERS, FORECASTERS, Case, swept
 
 POLICY, TWIN, WINNER_TWIN = (

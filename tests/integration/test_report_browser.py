@@ -9,7 +9,7 @@ import pytest
 from router_training.judgement import judge_policy
 from router_training.outcomes import OutcomeTable
 from router_training.reporting.page import report_page
-from router_training.training import fit_twin
+from router_training.twin import twin_on
 
 pytestmark = pytest.mark.integration
 
@@ -19,9 +19,9 @@ def judgement(two_kinds, two_kinds_policy, more_of_two_kinds, vector_folder):
     frame = more_of_two_kinds.take(range(300)).frame
     kinds = frame["prompt"].str.startswith("What").map({True: "sum", False: "poem"})
     table = OutcomeTable.from_frame(frame.assign(task_type=kinds.mask(frame["task_id"] < "t0010", "rare")))
-    twin = fit_twin(two_kinds_policy, two_kinds, seed=0, cache_dir=vector_folder)
+    twin = twin_on(two_kinds_policy, two_kinds, table, seed=0, cache_dir=vector_folder)
     return judge_policy(
-        two_kinds_policy, table, twin=twin, part="Judged.", n_boot=200, cache_dir=vector_folder
+        two_kinds_policy, table, twin_p=twin.p_success, part="Judged.", n_boot=200, cache_dir=vector_folder
     )
 
 
