@@ -10,6 +10,7 @@ from rich.console import Console
 
 from router_training.add_command import add_model
 from router_training.import_command import import_outcomes
+from router_training.inspect_command import inspect
 from router_training.label_command import datasheet, label
 from router_training.models_command import app as models_app
 from router_training.report_command import report
@@ -157,4 +158,5 @@ app.add_typer(models_app, name="models")
 app.add_typer(tasks_app, name="tasks")
 app.command()(label)
 app.command()(report)
+app.command()(inspect)
 app.command()(datasheet)
