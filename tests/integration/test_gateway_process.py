@@ -24,20 +24,21 @@ KEY = "sk-a-secret-that-nobody-may-read"
 WORDS = ["one ", "two ", "three ", "four ", "five ", "six"]
 
 
-def models_toml(url):
-    return (
-        "[models.m0]\nusd_per_mtok_in = 1.0\nusd_per_mtok_out = 2.0\n"
+def models_toml(url, names):
+    return "".join(
+        f"[models.{name}]\nusd_per_mtok_in = 1.0\nusd_per_mtok_out = 2.0\n"
         f'base_url = "{url}"\napi_key_env = "UPSTREAM_KEY"\n'
+        for name in names
     )
 
 
 @contextmanager
-def process(folder, upstream_url, *arguments, **environment):
+def process(folder, upstream_url, *arguments, names=("m0",), **environment):
     """Run `pointsman serve` in a folder until the block ends; yield (address, process)."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = one.getsockname()[1]
-    (folder / "models.toml").write_text(models_toml(upstream_url))
+    (folder / "models.toml").write_text(models_toml(upstream_url, names))
     command = [sys.executable, "-c", "from orchestrator.cli import main; main()", "serve"]
     command += ["--models", "models.toml", "--port", str(port), *arguments]
     surroundings = {**os.environ, "UPSTREAM_KEY": KEY, **environment}

@@ -1,5 +1,7 @@
 """The same records through a real MLflow server."""
 
+import json
+import os
 import socket
 import subprocess
 import sys
@@ -10,6 +12,8 @@ import pytest
 from mlflow import MlflowClient
 
 from router_training.tracking import open_store
+from tests.faults.fault_server import FaultServer
+from tests.integration.test_gateway_process import curl, fetched, process
 
 pytestmark = pytest.mark.integration
 
@@ -69,3 +73,50 @@ def test_training_requests_and_feedback_go_through_a_server(server, tmp_path, re
     assert len(traces) == 5
     assert {len(trace.data.spans) for trace in traces} == {6}
     assert {len(trace.info.assessments) for trace in traces} == {1}
+
+
+def serving_now(url):
+    return json.loads(fetched(url, "/v1/pointsman/live"))["champion"]
+
+
+def becomes(url, champion):
+    """Ask until this champion serves; every request meanwhile is answered."""
+    body = {"model": "auto", "messages": [{"role": "user", "content": "What is 2 + 2?"}]}
+    until = time.monotonic() + 60
+    while serving_now(url) != champion:
+        assert time.monotonic() < until, serving_now(url)
+        assert curl(url, "/v1/chat/completions", body)[0] == 200
+    assert curl(url, "/v1/chat/completions", body)[0] == 200
+
+
+def test_a_gateway_follows_the_champion_of_a_server_and_refuses_a_broken_one(
+    server, tmp_path, two_kinds_policy
+):
+    store, folder = open_store(server), tmp_path / "gateway"
+    folder.mkdir()
+    two_kinds_policy.save(tmp_path / "policy")
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "manifest.json").write_text("{}")
+    first, second, third = (
+        store.log_training(one, answer_model_dir=None, metrics={"hull_lift": 0.1}).version
+        for one in (tmp_path / "policy", tmp_path / "policy", broken)
+    )
+    store.promote(first)
+    upstream = FaultServer().start()
+    environment = {"MLFLOW_TRACKING_URI": server, "POINTSMAN_RELOAD_S": "0.2"}
+    with process(folder, upstream.url, names=("small", "large"), **environment) as (url, _):
+        assert serving_now(url) == f"champion, version {first}"
+        store.promote(second)
+        becomes(url, f"champion, version {second}")
+        command = [sys.executable, "-c", "from orchestrator.cli import main; main()", "rollback"]
+        subprocess.run(command, check=True, cwd=folder, env={**os.environ, **environment}, timeout=120)
+        becomes(url, f"champion, version {first}")
+        store.promote(third)
+        until = time.monotonic() + 60
+        while 'reloads_total{result="refused",what="router"} 1.0' not in fetched(url, "/metrics"):
+            assert time.monotonic() < until
+            time.sleep(0.2)
+        becomes(url, f"champion, version {first}")
+        assert "refused, the old router stays" in (folder / "log").read_text()
+    upstream.stop()
