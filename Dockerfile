@@ -1,10 +1,11 @@
 # The gateway, the trainer and MLflow's server in one image:  docker build -t pointsman .
 FROM python:3.11-slim AS build
-# PyTorch exports encoders when a router is trained; this is its build without CUDA, several GB smaller
+# PyTorch exports encoders when a router is trained; this is its build without CUDA, several GB smaller; what it depends on
+# comes with the rest, for that index does not hold every version
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 WORKDIR /src
 COPY .ci/constraints.txt ./
-RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir -c constraints.txt --index-url ${TORCH_INDEX} torch
+RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --no-deps -c constraints.txt --index-url ${TORCH_INDEX} torch
 COPY pyproject.toml README.md LICENSE ./
 COPY router_training router_training
 COPY orchestrator orchestrator

@@ -3,12 +3,16 @@
 import json
 import re
 import shlex
+import subprocess
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import typer
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from orchestrator.cli import app
 from orchestrator.gateway.routes_ours import router
@@ -18,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES = COMPOSE["services"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+CONSTRAINTS = [line for line in (ROOT / ".ci" / "constraints.txt").read_text().splitlines() if "==" in line]
 
 
 def instructions():
@@ -90,6 +95,70 @@ def test_python_is_new_enough_and_pytorch_comes_without_cuda():
     version = tuple(int(part) for part in re.search(r"python:(\d+)\.(\d+)", image).groups())
     assert version >= tuple(int(part) for part in PROJECT["requires-python"].removeprefix(">=").split("."))
     assert of("ARG") == ["TORCH_INDEX=https://download.pytorch.org/whl/cpu"]
+
+
+def test_what_is_run_while_building_is_shell_that_can_be_read():
+    for rest in of("RUN"):
+        subprocess.run(["sh", "-n", "-c", rest], check=True)
+
+
+def test_what_is_installed_has_a_tested_version_and_is_what_the_package_asks_for():
+    asked = [
+        *PROJECT["dependencies"],
+        *(one for more in PROJECT["optional-dependencies"].values() for one in more),
+    ]
+    known = {canonicalize_name(Requirement(one).name) for one in asked}
+    pinned = {canonicalize_name(one.partition("==")[0]) for one in CONSTRAINTS}
+    installed = []
+    for words in map(shlex.split, of("RUN")):
+        while "install" in words and words[words.index("install") - 1].endswith("pip"):
+            words = words[words.index("install") + 1 :]
+            installed.append(words)
+    assert len(installed) == 2
+    for words in installed:
+        assert words[words.index("-c") + 1] == "constraints.txt"
+        names = {canonicalize_name(Requirement(one).name) for one in words if re.match(r"[a-z]+(\[|$)", one)}
+        assert names and names <= known & pinned
+    assert {canonicalize_name(Requirement(one).name) for one in PROJECT["dependencies"]} <= pinned
+
+
+def test_stages_that_are_copied_from_are_named_and_paths_in_them_are_made_there():
+    stages = {rest.split()[-1] for rest in of("FROM") if " AS " in rest}
+    copied = [rest.split() for rest in of("COPY") if "--from" in rest]
+    assert copied and all(words[0].partition("=")[2] in stages for words in copied)
+    made = [rest.split() for rest in of("RUN")]
+    assert all(any(words[1] in run for run in made) for words in copied)
+    (path,) = [one for one in of("ENV")[0].split() if one.startswith("PATH=")]
+    assert path == f"PATH={copied[0][2]}/bin:$PATH"
+
+
+def test_the_compose_file_has_only_keys_that_compose_knows():
+    assert {key for key in COMPOSE if not key.startswith("x-")} == {"services", "volumes"}
+    known = {
+        *(
+            "build",
+            "image",
+            "restart",
+            "command",
+            "entrypoint",
+            "environment",
+            "env_file",
+            "ports",
+            "volumes",
+        ),
+        *("depends_on", "stop_grace_period", "healthcheck"),
+    }
+    for service in SERVICES.values():
+        assert set(service) <= known
+        assert set(service.get("healthcheck", {})) <= {"test", "start_period"}
+        for value in service["environment"].values():
+            assert isinstance(value, str)
+    assert SERVICES["gateway"]["env_file"] == [{"path": "providers.env", "required": False}]
+
+
+def test_variables_of_the_gateway_are_ones_that_it_reads():
+    ours = {f"POINTSMAN_{one.name.upper()}" for one in fields(Settings)}
+    assert set(SERVICES["gateway"]["environment"]) <= ours | {"MLFLOW_TRACKING_URI"}
 
 
 def test_the_image_runs_a_command_that_there_is_as_nobody_special():
