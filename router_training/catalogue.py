@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.optimize import nnls
 
 from router_training.contract import Catalogue, DataError, FloatArray, ModelCard
-from router_training.outcomes import OutcomeTable
+
+if TYPE_CHECKING:
+    from router_training.outcomes import OutcomeTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +165,8 @@ def _fitted_card(table: OutcomeTable, j: int) -> ModelCard:
     usable = np.isfinite(usd) & np.isfinite(tokens).all(axis=1) & (tokens.sum(axis=1) > 0)
     if not usable.any():
         return ModelCard(name, 0.0, _rounded(float(np.nanmean(usd)) * 1e6 / USUAL_COMPLETION_TOKENS))
+    from scipy.optimize import nnls  # spares what reads a models file 0.5 s
+
     prices, _ = nnls(tokens[usable], usd[usable] * 1e6)
     return ModelCard(name, _rounded(float(prices[0])), _rounded(float(prices[1])))
 

@@ -17,6 +17,7 @@ from router_training.report_command import report
 from router_training.retrain_command import retrain
 from router_training.tasks_command import app as tasks_app
 from router_training.terminal import progress_bars
+from router_training.what_if_command import what_if
 
 if TYPE_CHECKING:
     from router_training.contract import Catalogue
@@ -159,4 +160,5 @@ app.add_typer(tasks_app, name="tasks")
 app.command()(label)
 app.command()(report)
 app.command()(inspect)
+app.command("what-if")(what_if)
 app.command()(datasheet)

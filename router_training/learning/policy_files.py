@@ -44,11 +44,11 @@ def write_folder(
         raise DataError(f"cannot write {path}: {error}; name a folder that you can write to") from error
 
 
-def read_folder(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, NDArray[np.generic]]]:
-    """Return (manifest, arrays) of a saved folder.
+def read_manifest(path: Path, kind: str) -> dict[str, Any]:
+    """Return the manifest of a saved folder alone.
 
     Raises:
-        DataError: if it is not such a folder, of another format, or damaged.
+        DataError: if it is not such a folder, or of another format.
     """
     try:
         manifest = json.loads((path / MANIFEST_FILE).read_text(encoding="utf-8"))
@@ -57,6 +57,16 @@ def read_folder(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, NDArra
     found = (manifest.get("kind"), manifest.get("format")) if isinstance(manifest, dict) else None
     if found != (kind, FORMAT):
         raise DataError(f"{path} holds {found}, expected ({kind!r}, {FORMAT}); {REMEDY}")
+    return dict(manifest)
+
+
+def read_folder(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, NDArray[np.generic]]]:
+    """Return (manifest, arrays) of a saved folder.
+
+    Raises:
+        DataError: if it is not such a folder, of another format, or damaged.
+    """
+    manifest = read_manifest(path, kind)
     try:
         if file_sha256(path / ARRAYS_FILE) != manifest["arrays_sha256"]:
             raise DataError(f"{path / ARRAYS_FILE} is not what was saved (digest differs); {REMEDY}")
