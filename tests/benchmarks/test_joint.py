@@ -25,6 +25,7 @@ from tests.benchmarks.joint_figures import (
     without,
 )
 from tests.benchmarks.joint_methods import METHODS
+from tests.benchmarks.joint_picture import joint_picture
 from tests.benchmarks.shared_tables import ROOT, STARTER, prefix_groups, read_catalogue, read_table, split_by
 
 pytestmark = pytest.mark.benchmark
@@ -75,6 +76,7 @@ def test_the_joint_model_beside_every_other_way_to_use_answers(name):
         for method in splits[0].curves
     }
     (RESULTS / f"joint-{name}.json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
+    joint_picture(name, len(splits), figures).savefig(RESULTS / f"joint-{name}.png")
     missed = [goal.line for goal in goals if not goal.reached]
     if missed:
         pytest.fail("; ".join(missed), pytrace=False)
