@@ -13,6 +13,7 @@ from router_training.import_command import import_outcomes
 from router_training.inspect_command import inspect
 from router_training.label_command import datasheet, label
 from router_training.models_command import app as models_app
+from router_training.replay_command import replay
 from router_training.report_command import report
 from router_training.retrain_command import retrain
 from router_training.tasks_command import app as tasks_app
@@ -153,6 +154,7 @@ def _print_joint(console: Console, compared: JointEvaluation | None, out: Path) 
 
 
 app.command()(retrain)
+app.command()(replay)
 app.command()(add_model)
 app.command("import")(import_outcomes)
 app.add_typer(models_app, name="models")

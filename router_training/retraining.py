@@ -33,6 +33,7 @@ from router_training.tables.merging import (
     three_parts,
     with_more_gold,
 )
+from router_training.tables.rows import outcomes_of_table
 from router_training.verdict_log import log_verdict, sketch, tries_on
 from router_training.verifier_noise import FEWEST_GRADED, biases, corrected
 
@@ -101,7 +102,7 @@ def retrain(
     base = three_parts(table, seed)
     parts = with_more_gold(base, more_gold, seed)
     heard = _heard(store, feedback, options)
-    gold = [*_rows_of(base.traffic), *(row for part in more_gold for row in _rows_of(part))]
+    gold = [*outcomes_of_table(base.traffic), *(row for part in more_gold for row in outcomes_of_table(part))]
     labelled, noise = _corrected(heard, gold, serving, options)
     merged = merge_feedback(parts, labelled)
     verdict = Verdict(
@@ -144,11 +145,6 @@ def _heard(store: Store, feedback: Sequence[Outcome] | None, options: Options) -
     """Return the feedback that counts, oldest first."""
     heard = store.feedback_outcomes(options.since) if feedback is None else feedback
     return heard if options.half_life_s is None else decayed(heard, options.half_life_s)
-
-
-def _rows_of(table: OutcomeTable) -> list[Outcome]:
-    frame = table.frame.astype(object).where(table.frame.notna(), None)
-    return [Outcome(**{str(key): value for key, value in row.items()}) for row in frame.to_dict("records")]
 
 
 def _corrected(
