@@ -160,6 +160,9 @@ class Exchange:
             return
         self.is_told = True
         state = self.lost() if state is None else state
+        is_answered = (
+            state.get("model") is not None and "attempts" in state
+        )  # what has no answer saves nothing
         self.service.tell(
             Served(
                 self.caller,
@@ -169,7 +172,7 @@ class Exchange:
                 status,
                 time.perf_counter() - self.start,
                 state,
-                answers.reference_usd_of(state, self.routing.reference) if "attempts" in state else None,
+                answers.reference_usd_of(state, self.routing.reference) if is_answered else None,
                 self.first_token_s,
                 is_broken_off,
                 conversation.shown(self.messages),

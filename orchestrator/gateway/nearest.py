@@ -42,7 +42,7 @@ class Labelled:
             {
                 "task_id": self.table.task_ids[i],
                 "prompt": self.table.prompts[i][:SHOWN_CHARACTERS],
-                "similarity": float(cosines[i]),
+                "similarity": min(float(cosines[i]), 1.0),  # rounding may add a little
                 "quality": {
                     name: float(quality)
                     for name, quality in zip(self.table.models, self.table.quality[i], strict=True)

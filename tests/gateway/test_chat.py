@@ -126,6 +126,7 @@ def test_where_no_model_answers_the_error_has_the_status_that_fits(upstream, fau
     with gateway(upstream) as (url, _, served), pytest.raises(kind) as error:
         ask(url, stream=stream)
     assert error.value.code == code and served[0].status == error.value.status_code
+    assert served[0].reference_usd is None  # no answer saves nothing
     assert upstream.url not in str(error.value)
 
 
