@@ -11,6 +11,7 @@ from rich.console import Console
 
 from orchestrator.doctor_command import doctor
 from orchestrator.keys_command import app as keys
+from orchestrator.report_command import report
 from orchestrator.serve_command import collect, rollback, serve
 from orchestrator.strategy_commands import evaluate, strategies
 from orchestrator.verifier_commands import app as verifiers
@@ -27,6 +28,7 @@ app.add_typer(keys, name="keys")
 app.command()(strategies)
 app.add_typer(verifiers, name="verifiers")
 app.command()(evaluate)
+app.command()(report)
 app.command()(doctor)
 app.command()(serve)
 app.command()(collect)

@@ -14,7 +14,6 @@ from router_training.inspect_command import inspect
 from router_training.label_command import datasheet, label
 from router_training.models_command import app as models_app
 from router_training.replay_command import replay
-from router_training.report_command import report
 from router_training.retrain_command import retrain
 from router_training.tasks_command import app as tasks_app
 from router_training.terminal import progress_bars
@@ -160,7 +159,6 @@ app.command("import")(import_outcomes)
 app.add_typer(models_app, name="models")
 app.add_typer(tasks_app, name="tasks")
 app.command()(label)
-app.command()(report)
 app.command()(inspect)
 app.command("what-if")(what_if)
 app.command()(datasheet)

@@ -15,6 +15,7 @@ from router_training.guarantee import Claim, make_promise
 from router_training.joint.fitting import can_compare, fit_joint_model
 from router_training.joint_model import JOINT_FOLDER, JointModel
 from router_training.judgement import Judgement, judge_policy
+from router_training.judging.comparison import Comparison
 from router_training.judging.evaluation_result import Evaluation
 from router_training.judging.joint_evaluation import JointEvaluation, evaluate_joint, write_joint
 from router_training.outcomes import OutcomeTable, require_routable
@@ -163,8 +164,11 @@ def judge(
     n_boot: int = 1000,
     cache_dir: Path | None = None,
     progress: Progress | None = None,
+    compare_with: Callable[[OutcomeTable], Comparison] | None = None,
 ) -> Judgement:
     """Judge a policy on its held-out part of `table`, or on all of it where it was trained on another table.
+
+    What `compare_with` finds on that part is written beside.
 
     Raises:
         DataError: if the table lacks a model of the policy, or is too small.
@@ -187,7 +191,7 @@ def judge(
         cache_dir=cache_dir,
         progress=_part(progress, "test"),
     )
-    write_judgement(judgement, folder)
+    write_judgement(judgement, folder, None if compare_with is None else compare_with(test))
     return judgement
 
 

@@ -31,7 +31,7 @@ function logSteps(low, high) {
 
 class Chart {
   constructor(root, models, pick) {
-    Object.assign(this, { root, models, pick, log: true });
+    Object.assign(this, { root, models, pick, log: true, others: [] });
     this.root.addEventListener("pointermove", event => this.hover(event));
     this.root.addEventListener("pointerleave", () => this.clear());
     this.root.addEventListener("click", event => {
@@ -46,7 +46,7 @@ class Chart {
     Object.assign(this, { tasks, width, height, left: 50, right: 14, top: 14, bottom: 44 });
     this.root.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.root.replaceChildren();
-    const points = [...tasks.constants, ...tasks.curve], usd = points.map(point => point.usd * 1000);
+    const points = [...tasks.constants, ...tasks.curve, ...this.others], usd = points.map(point => point.usd * 1000);
     const least = Math.min(...usd), most = Math.max(...usd);
     this.logged = this.log && least > 0 && most > least;
     const room = this.logged ? (most / least) ** 0.07 : (most - least) * 0.06 || most * 0.1 || 1;
@@ -66,6 +66,11 @@ class Chart {
     for (const point of tasks.curve) svg("circle", { cx: this.x(point.usd), cy: this.y(point.quality), r: 2.6, class: "dot" }, dots);
     const squares = svg("g", {}, this.root);
     for (const one of tasks.constants) svg("rect", { x: this.x(one.usd) - 4.5, y: this.y(one.quality) - 4.5, width: 9, height: 9, class: "single" }, squares);
+    const diamonds = svg("g", {}, this.root);
+    for (const one of this.others) {
+      const [x, y] = [this.x(one.usd), this.y(one.quality)];
+      svg("path", { d: `M${x - 6},${y} L${x},${y - 6} L${x + 6},${y} L${x},${y + 6} Z`, class: "other" }, diamonds);
+    }
     this.guide = svg("g", {}, this.root);
     this.names();
     this.mark = svg("g", {}, this.root);
@@ -176,6 +181,7 @@ class Chart {
     };
     this.tasks.curve.forEach(point => look(point, {}));
     this.tasks.constants.forEach((point, j) => look(point, { name: this.models[j] }));
+    this.others.forEach(point => look(point, { seconds: NaN }));
     look(this.tasks.oracle, { name: "oracle" });
     look(this.tasks.random, { name: "random choice" });
     return found;

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from router_training.contract import UsageError
 from router_training.judgement import Judgement
+from router_training.judging.comparison import Comparison
 from router_training.report import draw_curve, draw_reliability
 from router_training.reporting.page import report_page
 from router_training.reporting.summary import summary
@@ -15,8 +17,11 @@ FIGURES = ("curve.png", "curve.svg", "reliability.png", "reliability.svg")
 REPORTS = ("evaluation.json", PAGE, "summary.md")
 
 
-def write_judgement(judgement: Judgement, folder: Path) -> None:
-    """Write evaluation.json, report.html, summary.md, and curve and reliability as PNG and SVG.
+COMPARISON = "comparison.json"
+
+
+def write_judgement(judgement: Judgement, folder: Path, comparison: Comparison | None = None) -> None:
+    """Write evaluation.json, report.html, summary.md, and curve and reliability as PNG and SVG; comparison.json, if given.
 
     Raises:
         UsageError: if the folder cannot be written.
@@ -25,10 +30,13 @@ def write_judgement(judgement: Judgement, folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "evaluation.json").write_text(evaluation.to_json(), encoding="utf-8")
-        (folder / PAGE).write_text(report_page(judgement), encoding="utf-8", errors="replace")
+        (folder / PAGE).write_text(report_page(judgement, comparison), encoding="utf-8", errors="replace")
         (folder / "summary.md").write_text(
-            summary(evaluation, judgement.part), encoding="utf-8", errors="replace"
+            summary(evaluation, judgement.part, comparison), encoding="utf-8", errors="replace"
         )
+        if comparison is not None:
+            told = json.dumps(comparison.as_dict(), indent=1, allow_nan=False, ensure_ascii=False)
+            (folder / COMPARISON).write_text(told, encoding="utf-8", errors="replace")
         for suffix in ("png", "svg"):
             draw_curve(evaluation, folder / f"curve.{suffix}")
             draw_reliability(evaluation, folder / f"reliability.{suffix}")

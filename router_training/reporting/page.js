@@ -40,6 +40,7 @@ class Page {
     this.prices();
     this.listen();
     this.calibration();
+    this.compared();
     this.fixed();
     this.repriced();
   }
@@ -167,6 +168,7 @@ class Page {
     }));
     byId("reset").disabled = changed === 0 && fields.every(field => field.validity.valid && field.value !== "");
     this.tasks.price(prices);
+    this.chart.others = changed || !this.report.comparison ? [] : this.report.comparison.rows;
     this.repriced();
     byId("edited").textContent = changed ? `At these prices the router's curve lies ${points(this.tasks.lift)} points above mixes of single models on average (at the report's: ${points(this.report.judged.lift.value)}). The sentence at the top and the figures for comparison stay as they were judged.` : "";
   }
@@ -192,6 +194,34 @@ class Page {
     if (tasks.twinP) add(`labels shuffled, dial ${this.dial.toFixed(2)}`, tasks.means(tasks.choose(this.dial, tasks.twinP)), "rule");
     add("random choice", tasks.random);
     add("oracle", tasks.oracle);
+  }
+
+  compared() {
+    const found = this.report.comparison;
+    if (!found) return;
+    byId("compared").hidden = false;
+    byId("legend-other").hidden = false;
+    this.chart.others = found.rows;
+    const doubtful = found.rows.some(row => !row.unseen);
+    byId("compared-note").textContent = `On the same ${count(found.n_tasks)} tasks, beside ${found.reference}; bold where the whole 95% interval lies on one side. At the report's prices.` +
+      (doubtful ? " A star marks what may have learned from some of these tasks, which can only flatter it." : "");
+    const table = byId("comparison"), head = put("tr", {}, put("thead", {}, table)), body = put("tbody", {}, table);
+    for (const name of ["way", "quality", "1,000 tasks", "lift", "quality, difference", "cost, ratio", "lift, difference"]) put("th", { scope: "col" }, head, name);
+    const cell = (row, one, show, none) => {
+      if (!one) return put("td", {}, row, "–");
+      const sure = known(one.low) && known(one.high) && (one.low > none || one.high < none);
+      put("td", sure ? { class: "sure" } : {}, row, `${show(one.value)} (${show(one.low)} to ${show(one.high)})`);
+    };
+    for (const one of found.rows) {
+      const row = put("tr", one.name === found.reference ? { class: "ours" } : {}, body);
+      put("th", { scope: "row" }, row, one.name + (one.unseen ? "" : " *"));
+      put("td", {}, row, percent(one.quality));
+      put("td", {}, row, `$${plainUsd(1000 * one.usd)}`);
+      put("td", {}, row, known(one.lift) ? points(one.lift) : "–");
+      cell(row, one.quality_difference, points, 0);
+      cell(row, one.cost_ratio, value => percent(value, 0), 1);
+      cell(row, one.lift_difference, points, 0);
+    }
   }
 
   sliceTables() {

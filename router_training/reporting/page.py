@@ -12,6 +12,7 @@ from pathlib import PurePath
 from typing import Any
 
 from router_training.judgement import Judgement
+from router_training.judging.comparison import Comparison
 from router_training.judging.evaluation_result import Evaluation
 from router_training.reporting.payload import payload
 from router_training.reporting.story import basis_sentence, not_measured, saving_sentence
@@ -19,13 +20,16 @@ from router_training.reporting.story import basis_sentence, not_measured, saving
 SCRIPTS = ("figures.js", "chart.js", "page.js")
 
 
-def report_page(judgement: Judgement, made: datetime | None = None) -> str:
+def report_page(
+    judgement: Judgement, comparison: Comparison | None = None, made: datetime | None = None
+) -> str:
     """Return the page as text; all that came from outside is data in it, never markup or script."""
     evaluation = judgement.evaluation
     folder = files("router_training.reporting")
     style = folder.joinpath("page.css").read_text(encoding="utf-8")
     script = "\n".join(folder.joinpath(name).read_text(encoding="utf-8") for name in SCRIPTS)
     content = {**payload(judgement), **_figures(evaluation), "notMeasured": not_measured(judgement)}
+    content["comparison"] = None if comparison is None else comparison.as_dict()
     slots = {
         "policy": f"default-src 'none'; style-src 'sha256-{_digest(style)}'; script-src 'sha256-{_digest(script)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'",

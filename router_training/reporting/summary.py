@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 
 from router_training.judging.bootstrap import Interval
+from router_training.judging.comparison import Comparison
 from router_training.judging.evaluation_result import Evaluation
 from router_training.reporting.story import basis_sentence, saving_sentence
 
 
-def summary(evaluation: Evaluation, part: str = "") -> str:
+def summary(evaluation: Evaluation, part: str = "", comparison: Comparison | None = None) -> str:
     """Return what was found as Markdown: the claim, one row per way to answer, the intervals, and small print."""
     lines = [f"**{saving_sentence(evaluation)}**", "", basis_sentence(evaluation), ""]
     lines += _ways(evaluation)
     lines += ["", *_figures(evaluation)]
+    if comparison is not None:
+        lines += ["", *compared(comparison)]
     weak = [part for part in evaluation.slices if part.gain_over_best.high < 0.0 and not part.small]
     if weak:
         named = ", ".join(
@@ -22,6 +25,25 @@ def summary(evaluation: Evaluation, part: str = "") -> str:
         lines += ["", f"Surely worse than always {_cell(evaluation.best.name)}, in points: {named}."]
     tail = f"Intervals: 95%, {evaluation.n_boot:,} paired resamples of {evaluation.n_tasks:,} tasks."
     return "\n".join([*lines, "", f"<sub>{part} {tail}</sub>".replace("<sub> ", "<sub>"), ""])
+
+
+def compared(comparison: Comparison) -> list[str]:
+    """Return a comparison as the lines of a Markdown table."""
+    lines = [
+        f"On {comparison.n_tasks:,} tasks, differences from {_cell(comparison.reference)}:",
+        "",
+        "| way | quality | USD per 1,000 | quality, difference | cost, ratio | lift, difference |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for row in comparison.rows:
+        found = (row.quality_difference, row.cost_ratio, row.lift_difference)
+        quality, cost, lift = (
+            "–" if one is None else _interval(one, form)
+            for one, form in zip(found, ("+.3f", ".2f", "+.3f"), strict=True)
+        )
+        name = _cell(row.name) + ("" if row.unseen else " (may know some tasks)")
+        lines.append(f"| {name} | {row.quality:.3f} | {1000 * row.usd:.4g} | {quality} | {cost} | {lift} |")
+    return lines
 
 
 def _ways(evaluation: Evaluation) -> list[str]:
@@ -64,10 +86,10 @@ def _figures(evaluation: Evaluation) -> list[str]:
     return [f"- {line}" for line in told]
 
 
-def _interval(one: Interval) -> str:
+def _interval(one: Interval, form: str = "+.3f") -> str:
     if math.isnan(one.low):
-        return f"{one.value:+.3f}"
-    return f"{one.value:+.3f} ({one.low:+.3f} to {one.high:+.3f})"
+        return format(one.value, form)
+    return f"{one.value:{form}} ({one.low:{form}} to {one.high:{form}})"
 
 
 def _cell(text: str) -> str:

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from router_training.judgement import judge_policy
+from router_training.judging.comparison import Way, compare
+from router_training.judging.controls import Grid
 from router_training.outcomes import OutcomeTable
 from router_training.reporting.page import report_page
 from router_training.twin import twin_on
@@ -154,6 +156,25 @@ def test_the_cost_axis_can_be_linear(open_report):
     assert curve.get_attribute("points") != before
     page.locator("[value=log]").check(force=True)
     assert curve.get_attribute("points") == before
+
+
+def test_what_is_compared_stands_in_a_table_and_in_the_picture(judgement, browser, tmp_path):
+    table, names = judgement.table, judgement.table.models
+    grid = Grid(names, table.quality, table.cost_usd, table.latency_s, (None,) * len(table))
+    ways = [
+        Way(f"always <b>{name}</b>", table.cost_usd[:, j], table.quality[:, j])
+        for j, name in enumerate(names)
+    ]
+    path = tmp_path / "compared.html"
+    path.write_text(report_page(judgement, compare(grid, ways, n_boot=20)), encoding="utf-8")
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    rows = page.locator("#comparison tbody tr")
+    assert rows.count() == 2 and "always <b>small</b>" in rows.nth(1).inner_text()
+    assert page.locator("#chart .other").count() == 2
+    page.get_by_label("large, USD per million tokens written").fill("77")
+    assert page.locator("#chart .other").count() == 0, "what was compared is not priced anew"
+    page.close()
 
 
 def test_small_slices_are_greyed_and_not_hidden(open_report):
