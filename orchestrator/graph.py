@@ -13,6 +13,7 @@ from langgraph.graph import END, START, StateGraph
 
 from orchestrator import strategies, verifiers
 from orchestrator.assembly import above, by_name, digests, make_router, name_of, priced, usable_cards
+from orchestrator.demotion import Demotion
 from orchestrator.exploring import Exploration
 from orchestrator.health import Health
 from orchestrator.models import chat_models
@@ -65,6 +66,7 @@ def build_graph(
     health: Health | None = None,
     joint: Any = None,
     explore: float = 0.0,
+    demotion: Demotion | None = None,
 ) -> Any:
     """Build a compiled LangGraph graph that answers requests (`nodes.Request` in, `nodes.Answer` out).
 
@@ -87,6 +89,7 @@ def build_graph(
         joint: a `JointModel`: weighs all answers of a request together, and tells the strategy "joint" whom to ask.
         explore: the share of requests that another model answers, chosen by chance among those that may be asked, so
             that `pointsman replay` can judge what was not done; 0 to 0.5.
+        demotion: serves its constant while the measured benefit of routing is in doubt; it has to be told of requests.
 
     Raises:
         UsageError: if there is no model to ask, or an argument is outside its range.
@@ -98,7 +101,7 @@ def build_graph(
     router = make_router(policy, cards, strategy, dial, sticky, health)
     router.joint = joint
     dear = math.inf if approve_above_usd is None else above("approve_above_usd", approve_above_usd)
-    router.exploration = Exploration(explore, dear)
+    router.exploration, router.demotion = Exploration(explore, dear), demotion
     names, tool_of = node_names(cards), by_name(tools)
     finish = Finish(name_of(strategy), feedback, digests(policy))
     described = [convert_to_openai_tool(tool) for tool in tools]

@@ -26,6 +26,7 @@ class Settings:
     `concurrency` requests are answered at once, `queue` more wait for up to `queue_s`, all others get 503.
     `log` is what the spool keeps of prompts and answers: full, hash or none. `explore` is the share of requests that
     another model answers, by chance and within all limits, so that traffic can be learnt from; 0 is off.
+    `demote` lets the best constant serve while the measured benefit of routing is in doubt.
     """
 
     router: Path | None = None
@@ -51,6 +52,7 @@ class Settings:
     reload_s: float = 2.0
     traces: int = 2_000
     explore: float = 0.01
+    demote: bool = True
 
     @classmethod
     def read(cls, environment: Mapping[str, str], **given: Any) -> Self:

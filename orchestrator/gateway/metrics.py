@@ -36,6 +36,7 @@ class Metrics:
         breakers: what returns the state of every model's breaker, such as `Health.states`.
         queued: what returns how many finished requests wait to be written to feedback.
         worker: told apart from other processes by this; empty where there is one.
+        demoted: what tells whether the best constant serves instead of the router.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Metrics:
         breakers: Callable[[], Mapping[str, BreakerState]] = dict,
         queued: Callable[[], int] = int,
         worker: str = "",
+        demoted: Callable[[], bool] = bool,
     ) -> None:
         self.registry = CollectorRegistry(auto_describe=False)
         self._worker = {"worker": worker} if worker else {}
@@ -78,7 +80,7 @@ class Metrics:
         self._reloads = self._counter(
             "reloads", "Changes of what serves, and whether they were taken.", "what", "result"
         )
-        self.registry.register(_Live(breakers, queued, self._worker))
+        self.registry.register(_Live(breakers, queued, demoted, self._worker))
         ProcessCollector(registry=self.registry)
 
     def __call__(self, served: Served) -> None:
@@ -146,9 +148,11 @@ class _Live(Collector):
         self,
         breakers: Callable[[], Mapping[str, BreakerState]],
         queued: Callable[[], int],
+        demoted: Callable[[], bool],
         worker: Mapping[str, str],
     ) -> None:
         self._breakers, self._queued, self._worker = breakers, queued, worker
+        self._demoted = demoted
 
     def collect(self) -> Iterator[Metric]:
         """Return the breakers' states and the length of the feedback queue."""
@@ -163,6 +167,10 @@ class _Live(Collector):
         queue = GaugeMetricFamily("pointsman_feedback_queue", said, labels=tuple(self._worker))
         queue.add_metric(worker, self._queued())
         yield queue
+        said = "1 while the best constant serves, because the measured benefit of routing is in doubt."
+        demoted = GaugeMetricFamily("pointsman_demoted", said, labels=tuple(self._worker))
+        demoted.add_metric(worker, float(self._demoted()))
+        yield demoted
 
 
 def metrics_routes(metrics: Metrics) -> APIRouter:

@@ -10,6 +10,7 @@ from pathlib import Path
 import aiohttp
 from langchain_core.language_models import BaseChatModel
 
+from orchestrator.demotion import Demotion
 from orchestrator.exploring import Exploration
 from orchestrator.gateway.clients import clients_of
 from orchestrator.gateway.routing import Routing, reference_of
@@ -18,6 +19,7 @@ from orchestrator.models import recorded_models
 from orchestrator.settings import Settings
 from router_training.catalogue import load_catalogue
 from router_training.contract import Catalogue, RequestRecord, UsageError
+from router_training.policy import Policy
 from router_training.records.champion_pointer import fetched, read_pointer
 from router_training.serving import Opened, open_router, versioned
 
@@ -79,6 +81,7 @@ class Opener:
             dial=self.settings.dial,
             reference=reference_of(policy, cards),
             explore=Exploration(self.settings.explore).share,
+            demotion=demotion_of(policy, self.settings),
         )
 
     def _clients(self, cards: Catalogue) -> Mapping[str, BaseChatModel]:
@@ -107,6 +110,16 @@ class Opener:
             policy=versioned(opened.policy, pointer.version),
             origin=f"champion, version {pointer.version}",
         )
+
+
+def demotion_of(policy: Policy | None, settings: Settings) -> Demotion | None:
+    """Return what lets the best constant serve while routing is in doubt; None where it is off or no constant is known."""
+    if policy is None or not settings.demote or policy.learned.held_out is None:
+        return None
+    dial, scale = settings.dial, policy.usd_scale
+    constants = [point for point in policy.operating_points if point.model is not None]
+    best = max(constants, key=lambda point: dial * point.quality - (1.0 - dial) * point.usd / scale)
+    return Demotion(str(best.model), scale)
 
 
 def _stamp(path: Path) -> tuple[str, int, int]:

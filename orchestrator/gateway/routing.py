@@ -11,6 +11,7 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 
 from orchestrator.assembly import make_router
+from orchestrator.demotion import Demotion
 from orchestrator.graph import build_graph
 from orchestrator.health import Health
 from orchestrator.moves import Move, Situation
@@ -51,6 +52,7 @@ class Routing:
     reference: str
     joint: JointModel | None = None
     explore: float = 0.0
+    demotion: Demotion | None = None
     _graphs: OrderedDict[str, Any] = field(default_factory=OrderedDict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -95,12 +97,38 @@ class Routing:
             verifier=standard(None if policy is None else self.answer_model),
             dial=self.dial,
             sticky=STICKY,
-            feedback=self.feedback,
+            feedback=self._told,
             health=self.health,
             joint=None if policy is None else self.joint,
             explore=0.0 if strategy is direct or self._is_promised() else self.explore,
+            demotion=None if strategy is direct else self.demotion,
         )
         return Walk(graph)
+
+    @property
+    def _told(self) -> Callable[[RequestRecord], object] | None:
+        """Who is told of finished requests: feedback, and what measures the benefit of routing."""
+        demotion, feedback = self.demotion, self.feedback
+        if demotion is None:
+            return feedback
+
+        def tell(record: RequestRecord) -> None:
+            demotion(record)
+            if feedback is not None:
+                feedback(record)
+
+        return tell
+
+    @property
+    def is_demoted(self) -> bool:
+        """Whether the best constant serves for now."""
+        return self.demotion is not None and self.demotion.is_on
+
+    def serving(self) -> str:
+        """Return what serves now, in words."""
+        if self.demotion is None or not self.is_demoted:
+            return self.origin
+        return f"{self.origin}: {self.demotion.sentence()}"
 
     def _is_promised(self) -> bool:
         return self.policy is not None and self.policy.promise_status(self.dial).holds

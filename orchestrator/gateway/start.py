@@ -44,7 +44,12 @@ def assembled(settings: Settings, environment: Mapping[str, str]) -> FastAPI:
     traces = Traces(settings.spool, privacy, settings.traces)
     service = Service(settings, gate=KeyGate(accounts), traces=traces)
     worker = str(os.getpid()) if settings.workers > 1 else ""
-    metrics = Metrics(breakers=health.states, queued=lambda: traces.waiting, worker=worker)
+    metrics = Metrics(
+        breakers=health.states,
+        queued=lambda: traces.waiting,
+        worker=worker,
+        demoted=lambda: service.routing is not None and service.routing.is_demoted,
+    )
     live = Live(privacy=privacy)
     service.watchers += [metrics, live]
     service.on_error = metrics.erred
@@ -79,7 +84,7 @@ def about(service: Service, health: Health) -> dict[str, Any]:
     """Return who serves, for the page."""
     routing = service.router
     return {
-        "champion": routing.origin,
+        "champion": routing.serving(),
         "promise": None if routing.policy is None else routing.policy.promise_status(routing.dial).sentence,
         "reference": routing.reference,
         "breakers": {name: state.name for name, state in health.states().items()},

@@ -16,6 +16,7 @@ from langchain_core.utils.uuid import uuid7
 from orchestrator import plain
 from orchestrator.barring import limits_of, too_short, unfit
 from orchestrator.bounds import call_bounds, within_limits
+from orchestrator.demotion import RECOVERY_SHARE, Demotion
 from orchestrator.exploring import Exploration
 from orchestrator.health import Health
 from orchestrator.limits import Limits
@@ -46,6 +47,7 @@ class RouterNode(Step):
     operating: Callable[[float], float | None] | None = None
     joint: Joint | None = None
     exploration: Exploration = field(default_factory=Exploration)
+    demotion: Demotion | None = None
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
         start = time.perf_counter()
@@ -70,10 +72,10 @@ class RouterNode(Step):
         known = self.health.adjusted(forecasts)
         start = {**state, "attempts": (), "latency_s": elapsed_s, "refused_usd": None}
         situation = self.situation(start, known)
-        chosen = self.kept(state, situation, within_limits(self.strategy(situation), situation))
+        chosen = self.kept(state, situation, self.move(situation))
         move, propensity = chosen, 1.0
         if not self.sticks(state):  # another model in mid-conversation would lose the prompt cache
-            move, propensity = self.exploration.turned(chosen, situation, trace_id)
+            move, propensity = self.explored(chosen, situation, trace_id)
         decision = decided(situation, move, propensity, explored=move is not chosen)
         return {
             "trace_id": trace_id,
@@ -111,7 +113,19 @@ class RouterNode(Step):
     def next(self, state: Mapping[str, Any], forecasts: tuple[Forecast, ...]) -> tuple[Move, Situation]:
         """Return the strategy's move within the limits, and the situation it is made in."""
         situation = self.situation(state, forecasts)
-        return within_limits(self.strategy(situation), situation), situation
+        return self.move(situation), situation
+
+    def move(self, situation: Situation) -> Move:
+        """Return the strategy's move within the limits, or that of the constant while the router is demoted."""
+        move = within_limits(self.strategy(situation), situation)
+        return move if self.demotion is None else self.demotion.instead(move, situation)
+
+    def explored(self, move: Move, situation: Situation, trace_id: str) -> tuple[Move, float]:
+        """Return the first move as chance has it, and its probability; more is explored while the router is demoted."""
+        exploration = self.exploration
+        if self.demotion is not None and self.demotion.is_on and exploration.share > 0.0:
+            exploration = replace(exploration, share=max(exploration.share, RECOVERY_SHARE))
+        return exploration.turned(move, situation, trace_id)
 
     def aimed(self, limits: Limits, state: Mapping[str, Any]) -> tuple[Limits, float]:
         """Return the limits, and the share of the best forecast below which models are asked last.
