@@ -79,6 +79,8 @@ KEYS = {
     "logprobs": KeyRule(lambda value: isinstance(value, bool), "true or false"),
     "prices_source": _TEXT,
     "prices_date": KeyRule(_is_day, 'a day such as "2026-01-31", in quotes'),
+    "requests_per_minute": KeyRule(lambda value: _is_number(value) and value > 0, "a number above 0"),
+    "max_concurrency": KeyRule(_is_count, "a whole number above 0"),
 }
 REQUIRED = ("usd_per_mtok_in", "usd_per_mtok_out")
 USUAL_COMPLETION_TOKENS = 200.0  # of a model whose tokens were never counted

@@ -42,7 +42,7 @@ class Task:
     """One prompt with what is known of it.
 
     `reference` is read by the grader called `grader`; both are absent in live traffic. `json_schema`, as JSON text, is
-    what the request says that the answer must fit.
+    what the request says that the answer must fit; `messages`, as JSON text, the conversation that the prompt ends.
     """
 
     prompt: str
@@ -51,6 +51,7 @@ class Task:
     reference: str | None = None
     grader: str | None = None
     json_schema: str | None = None
+    messages: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class ModelCard:
     `context_tokens` None and `languages` empty are not declared: any length, any language; a language is a code ("de").
     `timeout_s` is what a call may take, its retries included; `logprobs` asks the endpoint for those of its tokens.
     `prices_source` and `prices_date` (YYYY-MM-DD) say who knew the prices, and when they were right.
+    `requests_per_minute` and `max_concurrency` are what its endpoint allows; labelling keeps to them.
     """
 
     name: str
@@ -83,6 +85,8 @@ class ModelCard:
     logprobs: bool = False
     prices_source: str | None = None
     prices_date: str | None = None
+    requests_per_minute: float | None = None
+    max_concurrency: int | None = None
 
     def usd(self, prompt_tokens: float, completion_tokens: float, cached_tokens: float = 0.0) -> float:
         """Return the price in USD of one call; of the prompt tokens, `cached_tokens` were in the prompt cache."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -9,9 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 
-from router_training.contract import UsageError
+from router_training.contract import DataError, UsageError
+from router_training.labels.engines import Engine, asker_of
+from router_training.labels.pages import (
+    checked_grader,
+    label_progress,
+    print_bill,
+    print_summary,
+    print_tasks,
+)
 
 if TYPE_CHECKING:
     from router_training.contract import Catalogue, ModelCard, Task
@@ -21,11 +29,21 @@ Models = Annotated[
 ]
 Out = Annotated[Path, typer.Option("--out", help="Folder for journal, tasks and outcomes.")]
 Tasks = Annotated[
-    Path | None, typer.Option("--tasks", help="Tasks as JSONL. Default: the starter tasks, drawn again.")
+    Path | None,
+    typer.Argument(
+        help="Tasks: .jsonl, .csv, .parquet, a folder that Hugging Face datasets saved, or chat logs. Default: the "
+        "starter tasks, drawn again."
+    ),
 ]
 Gguf = Annotated[
     list[str] | None,
     typer.Option("--gguf", help="MODEL=PATH: serve this GGUF on this machine for the cards of that model."),
+]
+
+
+Columns = Annotated[
+    list[str] | None,
+    typer.Option("--column", help="COLUMN=FIELD, where names do not tell: q=prompt, gold=reference."),
 ]
 
 
@@ -34,11 +52,46 @@ def label(
     out: Out,
     tasks: Tasks = None,
     gguf: Gguf = None,
+    column: Columns = None,
+    grader: Annotated[
+        str | None,
+        typer.Option("--grader", help="Grader of tasks that name none: a name, or module:function of yours."),
+    ] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first so many tasks.")] = None,
-    concurrency: Annotated[int, typer.Option("--concurrency", min=1, help="Requests in flight.")] = 8,
+    concurrency: Annotated[
+        int, typer.Option("--concurrency", min=1, help="Calls at once, for each endpoint.")
+    ] = 8,
+    budget_usd: Annotated[
+        float | None,
+        typer.Option("--budget-usd", min=0, help="Never spend more, earlier runs into OUT included."),
+    ] = None,
+    budget_calls: Annotated[
+        int | None,
+        typer.Option("--budget-calls", min=0, help="Never make more calls, earlier runs included."),
+    ] = None,
+    retry_errors: Annotated[
+        bool, typer.Option("--retry-errors", help="Ask again what failed in earlier runs.")
+    ] = False,
+    keep_doubts: Annotated[
+        bool,
+        typer.Option(
+            "--keep-doubts",
+            help="Do not ask again what was under way when a run was killed: it may have been paid for.",
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the expected bill and ask nothing.")
+    ] = False,
     allow_code: Annotated[
         bool, typer.Option("--allow-code", help="Run the Python that models wrote, in a limited process.")
     ] = False,
+    workers: Annotated[
+        int, typer.Option("--workers", min=0, help="Processes that grade; 0: one per processor.")
+    ] = 0,
+    engine: Annotated[
+        Engine,
+        typer.Option("--engine", help="Where calls are made: this process, or the nodes of a Ray cluster."),
+    ] = Engine.LOCAL,
     usd_per_hour: Annotated[
         float | None,
         typer.Option(
@@ -51,30 +104,44 @@ def label(
         bool, typer.Option("--regrade", help="Grade the journal again and ask no model.")
     ] = False,
 ) -> None:
-    """Ask models a set of tasks, grade the answers and write an outcome table; continues where it was cut."""
+    """Ask models a set of tasks, grade the answers and write an outcome table; continues where it was cut.
+
+    What was answered is in OUT/journal.jsonl before it counts, and is never asked again. A cell that failed is missing,
+    with the reason. Rows of TASKS that cannot be used are listed in OUT/rejected.jsonl. Ctrl-C ends cleanly.
+
+    Example: pointsman label tasks.csv --models models.toml --out runs/mine --budget-usd 5
+    """
     from router_training import labelling
     from router_training.catalogue import load_catalogue
+    from router_training.labels.asking import Plan
+    from router_training.labels.budget import Limits
+    from router_training.labels.grading import Grading
 
-    chosen, catalogue = _tasks(tasks), dict(load_catalogue(models))
+    console = Console()
+    catalogue = dict(load_catalogue(models))
+    chosen = _tasks(console, tasks, out, column or [], grader)[:limit]
+    plan = Plan(concurrency, Limits(budget_usd, budget_calls), retry_errors, keep_doubts)
+    grading = Grading(
+        allow_code=allow_code,
+        trusted=frozenset({grader} if grader else ()),
+        workers=workers or os.cpu_count() or 1,
+        source="starter" if tasks is None else tasks.stem,
+        usd_per_hour=usd_per_hour,
+    )
     with ExitStack() as stack:
         if not regrade:
+            print_bill(console, chosen, catalogue, out / labelling.JOURNAL, plan, in_full=dry_run)
+            if dry_run:
+                return
             catalogue = _served(stack, catalogue, gguf or [])
-        bar = stack.enter_context(Progress(console=Console(stderr=True)))
-        row = bar.add_task("asking", total=None)
-        outcomes = labelling.label(
-            chosen,
-            catalogue,
-            out,
-            concurrency=concurrency,
-            limit=limit,
-            allow_code=allow_code,
-            source="starter" if tasks is None else tasks.stem,
-            usd_per_hour=usd_per_hour,
-            ask_models=not regrade,
-            progress=lambda done, total: bar.update(row, completed=done, total=total),
+        asker = stack.enter_context(asker_of(engine))
+        told = stack.enter_context(label_progress())
+        done = labelling.label(
+            chosen, catalogue, out, plan=plan, grading=grading, ask_models=not regrade, asker=asker, told=told
         )
-    graded = sum(outcome.quality is not None for outcome in outcomes)
-    Console().print(f"{len(outcomes)} outcomes, {graded} graded, in {out / 'outcomes.parquet'}")
+    print_summary(console, done, regrade=regrade)
+    if done.tally.stopped == labelling.INTERRUPTED:
+        raise typer.Exit(130)
 
 
 def datasheet(
@@ -86,10 +153,35 @@ def datasheet(
     typer.echo(tables(folder))
 
 
-def _tasks(path: Path | None) -> list[Task]:
-    from router_training import labelling, starter_tasks
+def _tasks(
+    console: Console, path: Path | None, out: Path, columns: list[str], grader: str | None
+) -> list[Task]:
+    if path is None:
+        from router_training import starter_tasks
 
-    return labelling.read_tasks(path) if path else [row.task for row in starter_tasks.make_tasks()]
+        return [row.task for row in starter_tasks.make_tasks()]
+    from router_training.labels.task_files import read_task_file, write_rejected
+
+    found = read_task_file(path, columns=_columns(columns), grader=checked_grader(grader))
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        write_rejected(found.rejected, out / "rejected.jsonl")
+    except OSError as error:
+        raise DataError(f"{out} cannot be written ({error.strerror}); name another folder") from error
+    print_tasks(console, found, path, out / "rejected.jsonl")
+    return found.tasks
+
+
+def _columns(given: list[str]) -> dict[str, str]:
+    from router_training.labels.task_files import NAMES
+
+    columns = {}
+    for entry in given:
+        name, _, meant = entry.rpartition("=")
+        if not name or meant not in NAMES:
+            raise UsageError(f"--column {entry!r}: write COLUMN=FIELD, FIELD being one of {', '.join(NAMES)}")
+        columns[name] = meant
+    return columns
 
 
 def _served(stack: ExitStack, catalogue: Catalogue, gguf: list[str]) -> dict[str, ModelCard]:

@@ -1,7 +1,5 @@
 import json
-import threading
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pandas as pd
@@ -12,78 +10,29 @@ from router_training import labelling, starter_tasks
 from router_training.cli import app
 from router_training.contract import DataError, ModelCard, Outcome, Task
 from router_training.datasheet import datasheet
+from router_training.labels.asking import Plan
+from router_training.labels.calls import messages
+from router_training.labels.grading import Grading, as_if_alone
 from router_training.outcomes import load_outcomes
+from tests.counting_server import counting_server
 
 TASKS = [Task(f"What is {n} + 1?", f"sum-{n}", "sum", str(n + 1), "numeric") for n in range(4)]
 CODE = Task("Write f(x) that returns x.", "code-0", "code", '{"tests": ["f(2) == 2"]}', "python_tests")
 
 
-class _Server(BaseHTTPRequestHandler):
-    """Adds one: model "right" says so, model "wrong" says zero, model "broken" refuses."""
-
-    asked: list[tuple[str, str]]
-
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        prompt = body["messages"][-1]["content"]
-        self.server.asked.append((body["model"], prompt))
-        if body["model"] == "silent":
-            return self._send(200, {"id": "1", "object": "chat.completion", "choices": None})
-        if body["model"] == "broken":
-            return self._send(400, {"error": {"message": "no such model here"}})
-        number = int(prompt.split()[2]) + 1 if prompt.startswith("What") else "def f(x):\n    return x"
-        text = (
-            f"The answer is {number}."
-            if body["model"] == "right" and isinstance(number, int)
-            else str(number)
-        )
-        text = "0" if body["model"] == "wrong" else text
-        usage = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
-        message = {"role": "assistant", "content": text}
-        choice = {"index": 0, "message": message, "finish_reason": "stop"}
-        return self._send(
-            200,
-            {
-                "id": "1",
-                "object": "chat.completion",
-                "created": 0,
-                "model": "m",
-                "choices": [choice],
-                "usage": usage,
-            },
-        )
-
-    def _send(self, status, reply):
-        data = json.dumps(reply).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *args):
-        pass
-
-
 @pytest.fixture
 def server():
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Server) as running:
-        running.asked = []
-        thread = threading.Thread(target=running.serve_forever)
-        thread.start()
+    with counting_server() as running:
         yield running
-        running.shutdown()
-        thread.join()
 
 
 @pytest.fixture
 def cards(server):
-    url = f"http://127.0.0.1:{server.server_address[1]}/v1"
-    return {name: ModelCard(name, 1.0, 2.0, base_url=url, max_tokens=9) for name in ("right", "wrong")}
+    return {name: ModelCard(name, 1.0, 2.0, base_url=server.url, max_tokens=9) for name in ("right", "wrong")}
 
 
 def test_every_cell_is_asked_graded_and_priced(tmp_path, cards):
-    labelling.label(TASKS, cards, tmp_path, source="here")
+    labelling.label(TASKS, cards, tmp_path, grading=Grading(source="here"))
     table = load_outcomes(tmp_path / "outcomes.parquet")
     assert table.models == ("right", "wrong")
     assert table.quality.tolist() == [[1.0, 0.0]] * 4
@@ -93,7 +42,7 @@ def test_every_cell_is_asked_graded_and_priced(tmp_path, cards):
 
 
 def test_a_second_run_asks_nothing_and_a_cut_run_asks_the_rest(tmp_path, cards, server):
-    labelling.label(TASKS, cards, tmp_path, limit=2)
+    labelling.label(TASKS[:2], cards, tmp_path)
     assert len(server.asked) == 4
     with (tmp_path / "journal.jsonl").open("a") as journal:
         journal.write('{"task_id": "sum-2", "mod')
@@ -103,42 +52,50 @@ def test_a_second_run_asks_nothing_and_a_cut_run_asks_the_rest(tmp_path, cards, 
     assert len(server.asked) == 8
 
 
-def test_line_ends_of_other_alphabets_stay_inside_prompts_and_answers(tmp_path):
+def test_line_ends_of_other_alphabets_stay_inside_prompts_and_answers(tmp_path, cards):
     prompt = "one\u2028two\x85three"
     labelling.write_tasks([Task(prompt, "a")], tmp_path / "tasks.jsonl")
     assert [task.prompt for task in labelling.read_tasks(tmp_path / "tasks.jsonl")] == [prompt]
-    row = {"task_id": "a", "model": "m", "prompt": prompt, "response": prompt}
+    row = {"task_id": "a", "model": "right", "prompt": prompt, "response": prompt}
     (tmp_path / "journal.jsonl").write_text(json.dumps(row, ensure_ascii=False) + "\n", encoding="utf-8")
-    assert labelling.read_journal(tmp_path / "journal.jsonl") == {("a", "m"): row}
+    done = labelling.label([Task(prompt, "a")], {"right": cards["right"]}, tmp_path, ask_models=False)
+    assert [outcome.response for outcome in done.outcomes()] == [prompt]
 
 
-def test_a_refusal_is_missing_and_is_asked_again(tmp_path, cards, server):
+def test_a_refusal_is_missing_and_is_asked_again_only_when_that_is_wanted(tmp_path, cards, server):
     broken = {"broken": replace(cards["right"], name="broken")}
-    (outcome,) = labelling.label(TASKS[:1], broken, tmp_path)
+    (outcome,) = labelling.label(TASKS[:1], broken, tmp_path).outcomes()
     assert outcome.quality is None
     assert "no such model here" in outcome.error
     labelling.label(TASKS[:1], broken, tmp_path)
-    assert len(server.asked) == 2
+    assert len(server.asked) == 1
+    fixed = {"broken": replace(broken["broken"], model="right")}
+    (outcome,) = labelling.label(TASKS[:1], fixed, tmp_path, plan=Plan(retry_errors=True)).outcomes()
+    assert (len(server.asked), outcome.quality) == (2, 1.0)
 
 
 def test_a_reply_without_an_answer_is_missing(tmp_path, cards):
     silent = {"silent": replace(cards["right"], name="silent")}
-    (outcome,) = labelling.label(TASKS[:1], silent, tmp_path)
+    (outcome,) = labelling.label(TASKS[:1], silent, tmp_path).outcomes()
     assert outcome.quality is None and "without an answer" in outcome.error
 
 
 def test_code_is_run_only_when_allowed(tmp_path, cards):
     card = {"right": cards["right"]}
-    (outcome,) = labelling.label([CODE], card, tmp_path)
-    assert (outcome.quality, outcome.error) == (None, "answer could not be graded")
-    (outcome,) = labelling.label([CODE], card, tmp_path, allow_code=True, ask_models=False)
+    (outcome,) = labelling.label([CODE], card, tmp_path).outcomes()
+    assert (outcome.quality, outcome.error) == (
+        None,
+        "grader python_tests runs code, which --allow-code allows",
+    )
+    allowed = Grading(allow_code=True)
+    (outcome,) = labelling.label([CODE], card, tmp_path, grading=allowed, ask_models=False).outcomes()
     assert outcome.quality == 1.0
 
 
 def test_grades_change_with_the_reference_without_asking_again(tmp_path, cards, server):
     labelling.label(TASKS, cards, tmp_path)
     changed = [replace(task, reference="0") for task in TASKS]
-    outcomes = labelling.label(changed, cards, tmp_path, ask_models=False)
+    outcomes = labelling.label(changed, cards, tmp_path, ask_models=False).outcomes()
     assert [row.quality for row in outcomes if row.model == "wrong"] == [1.0] * 4
     assert len(server.asked) == 8
 
@@ -153,7 +110,7 @@ def test_changed_prompts_do_not_mix_with_old_answers(tmp_path, cards):
 
 def test_a_system_prompt_and_limits_are_sent():
     card = ModelCard("m", 0, 0, system_prompt="Be brief.")
-    assert labelling.messages(card, "Hi") == [
+    assert messages(card, Task("Hi")) == [
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": "Hi"},
     ]
@@ -162,18 +119,19 @@ def test_a_system_prompt_and_limits_are_sent():
 def test_a_bad_task_file_is_refused_with_its_line(tmp_path):
     path = tmp_path / "tasks.jsonl"
     path.write_text('{"prompt": "a"}\n{"task_id": "x"}\n')
-    with pytest.raises(DataError, match=r"tasks.jsonl, line 2: no task"):
+    with pytest.raises(DataError, match=r"tasks.jsonl, line 2: no task \(no prompt"):
         labelling.read_tasks(path)
-    with pytest.raises(DataError, match="cannot be read as UTF-8 text"):
-        labelling.read_tasks(tmp_path)
+    (empty := tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="holds no file that ends in"):
+        labelling.read_tasks(empty)
 
 
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ('{"task_id": "b", "prompt": 5}', "the prompt is blank or no text"),
-        ('{"task_id": "b", "prompt": " "}', "the prompt is blank or no text"),
-        ('{"task_id": "a", "prompt": "q"}', "another line has task_id 'a' as well"),
+        ('{"task_id": "b", "prompt": 5}', "the prompt is '5', no text"),
+        ('{"task_id": "b", "prompt": " "}', "the prompt is blank"),
+        ('{"task_id": "a", "prompt": "q"}', "task 'a' already stands in .*line 1"),
         ("7", "no task"),
     ],
 )
@@ -194,10 +152,9 @@ def test_the_command_labels_tasks_and_prints_the_tables(tmp_path, cards):
         app,
         [
             "label",
+            str(tmp_path / "mine.jsonl"),
             "--models",
             str(models),
-            "--tasks",
-            str(tmp_path / "mine.jsonl"),
             "--out",
             str(out),
             "--limit",
@@ -243,5 +200,5 @@ def test_the_starter_tasks_are_the_ones_that_are_drawn():
 
 def test_seconds_of_a_call_alone_are_what_its_price_buys():
     outcome = Outcome("t", "2 + 2?", "small", 1.0, cost_usd=0.085 / 3600, latency_s=40.0)
-    assert labelling.as_if_alone(outcome, 0.085).latency_s == 1.0
-    assert labelling.as_if_alone(replace(outcome, cost_usd=None), 0.085).latency_s is None
+    assert as_if_alone(outcome, 0.085).latency_s == 1.0
+    assert as_if_alone(replace(outcome, cost_usd=None), 0.085).latency_s is None

@@ -1,7 +1,8 @@
 """Each file here is one way to score an answer; its name is the file's name.
 
 A grader offers `grade(answer, reference) -> float | None`: 1 for an answer that a person would accept, 0 for one
-that they would not, None when it cannot judge.
+that they would not, between them where the measure is a degree, None when it cannot judge. Its first line says what it
+accepts, its docstring what it cannot judge. A function of one's own is named `module:function` or `file.py:function`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from pkgutil import iter_modules
 from router_training.contract import UsageError
 
 Grader = Callable[[str, str], float | None]
+RUNS_CODE = frozenset({"python_tests"})
+"""Graders that run what a model wrote."""
+WITHOUT_REFERENCE: frozenset[str] = frozenset()
 
 
 def available() -> tuple[str, ...]:
@@ -20,13 +24,32 @@ def available() -> tuple[str, ...]:
     return tuple(sorted(module.name for module in iter_modules(__path__)))
 
 
+def described() -> dict[str, str]:
+    """Return the first line of each grader's docstring, by name."""
+    return {
+        name: (import_module(f"{__name__}.{name}").__doc__ or "").partition("\n")[0] for name in available()
+    }
+
+
+def runs_code(name: str) -> bool:
+    """Tell whether this grader runs what a model wrote, or is a function that the name itself points to."""
+    return name in RUNS_CODE or ":" in name
+
+
 def load(name: str) -> Grader:
-    """Return the `grade` function of the grader called `name`.
+    """Return the `grade` function of the grader called `name`, or the function at an import path.
 
     Raises:
-        UsageError: if no grader has that name.
+        UsageError: if there is none.
     """
+    if ":" in name:
+        from router_training.own_function import own_function  # only where one is named
+
+        return own_function(name)
     if name not in available():
-        raise UsageError(f"unknown grader {name!r}; choose one of {', '.join(available())}")
+        raise UsageError(
+            f"unknown grader {name!r}; choose one of {', '.join(available())}, or name a function of yours as "
+            "module:function"
+        )
     grade: Grader = import_module(f"{__name__}.{name}").grade
     return grade
