@@ -123,6 +123,7 @@ def state_line(tally: Tally) -> str:
     parts = [f"${tally.usd:.4f}", f"{tally.per_second:.1f}/s"]
     parts += [] if left is None else [f"{left / 60:.0f} min left" if left >= 90 else f"{left:.0f} s left"]
     parts += [f"{tally.failed:,} failed"] if tally.failed else []
+    parts += ["ending; Ctrl-C again leaves calls under way"] if tally.stopped else []
     return ", ".join(parts)
 
 
