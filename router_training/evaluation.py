@@ -12,6 +12,7 @@ from router_training.catalogue import usd_per_call
 from router_training.contract import Catalogue, FloatArray, Forecasts, UsageError
 from router_training.judging.bootstrap import percentile_interval
 from router_training.judging.controls import (
+    CurvePoint,
     Grid,
     chance,
     complete_grid,
@@ -29,6 +30,7 @@ from router_training.judging.curves import (
     router_hull,
     upper_hull,
 )
+from router_training.judging.equal_quality import CrossFitted, cross_fitted
 from router_training.judging.evaluation_result import Calibration, Evaluation, Operating
 from router_training.judging.paired import Statistics, paired_statistics
 from router_training.judging.published import published
@@ -64,7 +66,6 @@ def evaluate(
     twin: Router | None = None,
     dials: Sequence[float] | FloatArray | None = None,
     dial: float = OPERATING_DIAL,
-    equal_dial: float | None = None,
     n_boot: int = 1000,
     seed: int = 0,
     catalogue: Catalogue | None = None,
@@ -79,7 +80,6 @@ def evaluate(
         twin: the same kind of policy, trained with quality rows permuted across tasks.
         dials: the dials to sweep, each in [0, 1].
         dial: the operating point for slices and paired gains.
-        equal_dial: the dial that other tasks point to for the best constant's quality, if any.
         n_boot: resamples of the bootstrap; 0 leaves intervals unknown.
         seed: of the bootstrap.
         catalogue: prices for answers without a recorded cost.
@@ -92,9 +92,9 @@ def evaluate(
     """
     known = policy.forecast(table.prompts) if forecasts is None else forecasts
     wanted = default_dials() if dials is None else np.asarray(dials, dtype=np.float64)
-    swept = _swept(wanted, dial if equal_dial is None else [dial, equal_dial])
+    swept = _swept(wanted, dial)
     grid, kept = complete_grid(table, usd_per_call(table, catalogue), known.models)
-    choices = _choices(policy, known, swept, grid)[:, kept]
+    choices, served = _choices(policy, known, swept, grid)[:, kept], taken(known, kept)
     twin_choices = None
     if twin is not None:
         known_twin = twin.forecast(table.prompts) if twin_forecasts is None else twin_forecasts
@@ -106,21 +106,31 @@ def evaluate(
         twin_choices=twin_choices,
         p_success=known.p_success[kept],
         dial=dial,
-        equal_dial=equal_dial,
+        equal=cross_fitted(
+            grid, lambda one: _choices(policy, served, [one], grid)[0], table.groups[kept], seed=seed
+        ),
         n_boot=n_boot,
         seed=seed,
     )
 
 
-def _swept(dials: FloatArray, more: float | list[float]) -> FloatArray:
-    swept = np.unique(np.append(dials, more))
+def taken(forecasts: Forecasts, rows: Choices) -> Forecasts:
+    """Return the forecasts of the prompts at these positions: success, cost, seconds and novelty."""
+    names = ("p_success", "usd", "latency_s", "novelty")
+    return Forecasts(forecasts.models, **{name: getattr(forecasts, name)[rows] for name in names})
+
+
+def _swept(dials: FloatArray, dial: float) -> FloatArray:
+    swept = np.unique(np.append(dials, dial))
     outside = swept[~((swept >= 0.0) & (swept <= 1.0))]
     if len(outside):
         raise UsageError(f"dial {outside[0]:g} lies outside [0, 1]; 0 wants it cheap, 1 wants it right")
     return swept
 
 
-def _choices(router: Router, forecasts: Forecasts, dials: FloatArray, grid: Grid) -> Choices:
+def _choices(
+    router: Router, forecasts: Forecasts, dials: Sequence[float] | FloatArray, grid: Grid
+) -> Choices:
     """Return positions in grid.models, shape (k, n), whatever the order of the router's own models."""
     unknown = [name for name in forecasts.models if name not in grid.models]
     if unknown:
@@ -139,7 +149,7 @@ def evaluate_choices(
     twin_choices: Choices | None = None,
     p_success: FloatArray | None = None,
     dial: float = OPERATING_DIAL,
-    equal_dial: float | None = None,
+    equal: CrossFitted | None = None,
     n_boot: int = 1000,
     seed: int = 0,
 ) -> Evaluation:
@@ -152,7 +162,7 @@ def evaluate_choices(
         twin_choices: the same of the shuffled-label twin.
         p_success: forecasts, shape (n, m), for calibration.
         dial: the operating point; the nearest of `dials` is taken.
-        equal_dial: as in `evaluate`; the nearest of `dials` is taken.
+        equal: choices at dials that other tasks chose for the best constant's quality.
         n_boot: resamples of the bootstrap.
         seed: of the bootstrap.
     """
@@ -161,8 +171,8 @@ def evaluate_choices(
     best = singles[best_constant(usd, quality)]
     mixes = upper_hull(usd, quality)
     operating = int(np.abs(dials - dial).argmin())
-    equal = None if equal_dial is None else int(np.abs(dials - equal_dial).argmin())
-    found, resamples = paired_statistics(grid, choices, twin_choices, operating, n_boot, seed, equal)
+    crossed = None if equal is None else equal.choice
+    found, resamples = paired_statistics(grid, choices, twin_choices, operating, n_boot, seed, crossed)
     interval = {
         name: percentile_interval(value, resamples[:, i])
         for i, (name, value) in enumerate(found._asdict().items())
@@ -175,10 +185,13 @@ def evaluate_choices(
         twin_hull = router_hull(*_means(grid, twin_choices), usd, quality).corners()
     cheapest = cheapest_constant(usd, quality)
 
-    def at(place: int, prefix: str = "") -> Operating:
+    def at(point: CurvePoint, prefix: str = "") -> Operating:
         names = ("gain_over_mix", "gain_over_best", "cost_share_of_best")
-        return Operating(curve[place], *(interval[prefix + name] for name in names))
+        return Operating(point, *(interval[prefix + name] for name in names))
 
+    level = None
+    if equal is not None:
+        (level,) = curve_points(grid, equal.choice[None], np.array([equal.dial]), mixes)
     return Evaluation(
         models=grid.models,
         n_tasks=len(grid),
@@ -194,7 +207,7 @@ def evaluate_choices(
         cost_at_best=interval["cost_at_best"],
         saving_at_best=interval["cost_at_best"].complement(),
         best_reached_share=_share_finite(resamples[:, Statistics._fields.index("cost_at_best")]),
-        operating=at(operating),
+        operating=at(curve[operating]),
         curve=curve,
         twin_curve=None if twin_choices is None else curve_points(grid, twin_choices, dials, mixes),
         hull=hull.corners(),
@@ -216,7 +229,7 @@ def evaluate_choices(
             None if twin_choices is None else twin_choices[operating],
         ),
         published=published(grid, hull, curve, choices[operating], operating),
-        equal_quality=None if equal is None else at(equal, "equal_"),
+        equal_quality=None if level is None else at(level, "equal_"),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from router_training.contract import FloatArray, Forecasts, UsageError
+from router_training.contract import FloatArray, Forecasts
 from router_training.evaluation import evaluate
 from router_training.judging.curves import Choices
 from router_training.judging.evaluation_result import Evaluation
@@ -67,7 +67,6 @@ def judge_policy(
         policy,
         table,
         twin=None if twin_p is None else policy,
-        equal_dial=equal_dial(policy),
         n_boot=n_boot,
         seed=seed,
         catalogue=policy.catalogue,
@@ -82,14 +81,3 @@ def judge_policy(
     kept = unchanged_decisions(choose, table.prompts, seed)
     read, written = policy.expected_tokens(table.prompts, vectors)
     return Judgement(policy, table, replace(found, robustness=kept), forecasts, read, written, twin_p, part)
-
-
-def equal_dial(policy: Policy) -> float | None:
-    """Return the dial that training tasks point to for the best constant's quality; None where they know of none.
-
-    It chose nothing on the tasks that are judged later, so what it costs there is what a user would get.
-    """
-    try:
-        return policy.operating_point(min_quality=1.0).dial
-    except UsageError:  # saved without held-out tasks
-        return None

@@ -178,11 +178,3 @@ def test_the_summary_is_a_claim_a_table_and_the_intervals(judgement):
     rows = [line for line in found.splitlines() if line.startswith("|")]
     assert {line.count("|") for line in rows} == {5} and "always large (best)" in found
     assert "95%, 100 paired resamples of 200 tasks" in found
-
-
-def test_a_dial_for_equal_quality_comes_from_training_tasks(judgement, two_kinds_policy):
-    expected = two_kinds_policy.operating_point(min_quality=1.0).dial
-    equal = judgement.evaluation.equal_quality
-    assert (equal is None) == (expected is None)
-    if equal is not None:
-        assert equal.point.dial == pytest.approx(expected)

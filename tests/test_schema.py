@@ -9,6 +9,7 @@ import pytest
 from router_training.evaluation import evaluate_choices
 from router_training.judging.comparison import Way, compare
 from router_training.judging.controls import Grid
+from router_training.judging.equal_quality import CrossFitted
 from router_training.reporting.schema import DOCUMENTS, json_schema
 
 RNG = np.random.default_rng(0)
@@ -19,7 +20,7 @@ GRID = Grid(("a", "b"), QUALITY, USD, USD * np.nan, ("x",) * 50)
 def documents():
     choices = np.stack([QUALITY.argmin(axis=1), QUALITY.argmax(axis=1)])
     dials = np.array([0.0, 1.0])
-    given = {"twin_choices": choices, "p_success": QUALITY * 0.5, "equal_dial": 1.0}
+    given = {"twin_choices": choices, "p_success": QUALITY * 0.5, "equal": CrossFitted(choices[1], 0.9)}
     yield "evaluation", evaluate_choices(GRID, choices, dials, n_boot=5, **given).as_dict()
     yield "evaluation", evaluate_choices(GRID, choices, dials, n_boot=0).as_dict()
     ways = [Way("one", USD[:, 0], QUALITY[:, 0]), Way("two", USD[:, 1] * 0, QUALITY[:, 1])]

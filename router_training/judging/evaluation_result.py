@@ -43,8 +43,8 @@ class Evaluation:
 
     `lift`, `aiq` and `cost_at_best` are defined in `curves`. `learned_lift` is the lift beyond the twin's.
     `hull`, `twin_hull`, `mixes` (of constants) and `oracle_hull` hold corners (usd, quality).
-    `best_reached_share` is the share of resamples in which best-single quality is reached. `equal_quality` is the dial
-    that training tasks point to for the best constant's quality, judged on these tasks; None where they know of none.
+    `best_reached_share` is the share of resamples in which best-single quality is reached. `equal_quality` is what the best
+    constant's quality costs at dials that other tasks chose (see `equal_quality`); None where no dial is cheaper.
     `robustness` is the share of decisions, by noise, that stay (see `robustness`).
     """
 

@@ -24,7 +24,7 @@ from router_training.judging.curves import (
 class Statistics(NamedTuple):
     """What is computed anew on every resample; twin figures are NaN where there is no twin.
 
-    The `equal_` figures are of the dial that was found elsewhere to reach the best constant's quality, NaN without one. They
+    The `equal_` figures are of choices at dials that other tasks chose for the best constant's quality, NaN without. They
     stand beside the model that is best on all tasks, by name; the others beside whichever is best on the resample.
     """
 
@@ -48,31 +48,32 @@ def paired_statistics(
     operating: int,
     n_boot: int,
     seed: int,
-    equal: int | None = None,
+    equal: Choices | None = None,
 ) -> tuple[Statistics, FloatArray]:
     """Return the statistics on all tasks, and on `n_boot` resamples of them, shape (n_boot, 11).
 
-    `operating` and `equal` are rows of `choices`, the dials to look at more closely.
+    `operating` is the row of `choices` to look at more closely, `equal` (n,) the choices for equal quality.
     """
     routes = [choices] if twin_choices is None else [choices, twin_choices]
     parts = [chosen(matrix, route).T for route in routes for matrix in (grid.usd, grid.quality)]
+    if equal is not None:
+        parts += [chosen(matrix, equal)[:, None] for matrix in (grid.usd, grid.quality)]
     columns = np.concatenate([grid.usd, grid.quality, *parts], axis=1)
     means = columns.mean(axis=0)
     m = len(grid.models)
-    shape = (m, len(choices), operating, equal, best_constant(means[:m], means[m : 2 * m]))
+    shape = (m, len(choices), operating, equal is not None, best_constant(means[:m], means[m : 2 * m]))
     found = _statistics(means, *shape)
     rng = np.random.default_rng(seed)
     resamples = [_statistics(means, *shape) for means in resampled_means(columns, n_boot, rng)]
     return found, np.array(resamples, dtype=np.float64).reshape(n_boot, len(Statistics._fields))
 
 
-def _statistics(
-    means: FloatArray, m: int, k: int, operating: int, equal: int | None, named: int
-) -> Statistics:
+def _statistics(means: FloatArray, m: int, k: int, operating: int, equal: bool, named: int) -> Statistics:
     """Read the means in the order of `paired_statistics`: m constants, k dials, and k of the twin if any."""
     constant_usd, constant_quality = means[:m], means[m : 2 * m]
     usd, quality = means[2 * m : 2 * m + k], means[2 * m + k : 2 * (m + k)]
-    twin = means[2 * (m + k) :]
+    at_equal = (float(means[-2]), float(means[-1])) if equal else (math.nan, math.nan)
+    twin = means[2 * (m + k) : len(means) - 2 * equal]
     mixes = upper_hull(constant_usd, constant_quality)
     hull = router_hull(usd, quality, constant_usd, constant_quality)
     mix_aiq, router_aiq = aiq(mixes, constant_usd), aiq(hull, constant_usd)
@@ -83,16 +84,13 @@ def _statistics(
         )
     best = best_constant(constant_usd, constant_quality)
 
-    def gains(at: int | None, beside: int) -> tuple[float, float, float]:
-        if at is None:
-            return math.nan, math.nan, math.nan
-        own_usd, own = float(usd[at]), float(quality[at])
+    def gains(own_usd: float, own: float, beside: int) -> tuple[float, float, float]:
         over_best = own - float(constant_quality[beside])
         share = share_of(own_usd, float(constant_usd[beside]))
         return own - float(mixes.quality_at(own_usd)), over_best, share
 
-    over_mix, over_best, share = gains(operating, best)
-    equal_over_mix, equal_over_best, equal_share = gains(equal, named)
+    over_mix, over_best, share = gains(float(usd[operating]), float(quality[operating]), best)
+    equal_over_mix, equal_over_best, equal_share = gains(*at_equal, named)
     return Statistics(
         lift=router_aiq - mix_aiq,
         twin_lift=twin_lift,

@@ -222,14 +222,14 @@ function describe(point, tasks, models) {
 
 /** One model's reliability: forecast across, quality up, with error bars; the diagonal is where forecasts hold. */
 function reliability(root, bins, named) {
-  const size = 190, at = share => 30 + share * (size - 36), up = share => size - 26 - share * (size - 36);
+  const size = 190, at = share => 34 + share * (size - 46), up = share => size - 26 - share * (size - 36);
   root.setAttribute("viewBox", `0 0 ${size} ${size}`);
   const group = svg("g", { class: "axes" }, root);
   for (const share of [0, 0.5, 1]) {
     svg("line", { x1: at(share), x2: at(share), y1: up(0), y2: up(1) }, group);
     svg("line", { x1: at(0), x2: at(1), y1: up(share), y2: up(share) }, group);
     svg("text", { x: at(share), y: size - 12, "text-anchor": share === 1 ? "end" : "middle" }, group, `${share * 100}%`);
-    if (share) svg("text", { x: 23, y: up(share) + 4, "text-anchor": "end" }, group, `${share * 100}%`);
+    if (share) svg("text", { x: 30, y: up(share) + 4, "text-anchor": "end" }, group, `${share * 100}%`);
   }
   svg("line", { x1: at(0), y1: up(0), x2: at(1), y2: up(1), class: "diagonal" }, root);
   for (const bin of bins) {

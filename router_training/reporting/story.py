@@ -18,7 +18,7 @@ def saving_sentence(evaluation: Evaluation) -> str:
     equal, best = evaluation.equal_quality, evaluation.best.name
     if equal is None or not equal.cost_share_of_best.value < 1.0:
         return (
-            f"Routing pays, but not at equal quality: training tasks know of no dial that reaches {best} for less, while "
+            f"Routing pays, but not at equal quality: no dial reaches {best} for less, while "
             f"at the same cost the router answers better than any mix of single models on average, by {_points(evaluation.lift)}."
         )
     saved = equal.cost_share_of_best.complement()
