@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-local demo demo-live test test-all check bench bench-quality bench-gateway format clean
+.PHONY: help install install-local demo demo-live test test-all check bench bench-quality bench-loop bench-gateway format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -42,10 +42,13 @@ check: install ## style, types and import rules
 	$(BIN)/lint-imports
 
 bench: install ## timings, as ratios against a baseline in the same run
-	$(BIN)/pytest tests/benchmarks --ignore tests/benchmarks/test_quality.py --ignore tests/benchmarks/test_joint.py -m benchmark --benchmark-columns=min,median,iqr,rounds -s
+	$(BIN)/pytest tests/benchmarks --ignore tests/benchmarks/test_quality.py --ignore tests/benchmarks/test_joint.py --ignore tests/benchmarks/test_loop.py -m benchmark --benchmark-columns=min,median,iqr,rounds -s
 
 bench-quality: install ## is it better than constants, shuffled labels and published routers? (needs the public tables)
 	$(BIN)/pytest tests/benchmarks/test_quality.py tests/benchmarks/test_joint.py -m benchmark -s
+
+bench-loop: install ## a stream through the graph: static, retrained on verifier labels, corrected, with gold, oracle; and a model that breaks
+	$(BIN)/pytest tests/benchmarks/test_loop.py -m benchmark -s
 
 bench-gateway: install ## what the gateway adds to a call, beside LiteLLM's proxy where LITELLM names its program
 	$(BIN)/pytest tests/benchmarks/test_gateway.py -m benchmark -s

@@ -13,6 +13,7 @@ from orchestrator.doctor_command import doctor
 from orchestrator.keys_command import app as keys
 from orchestrator.report_command import report
 from orchestrator.serve_command import collect, rollback, serve
+from orchestrator.status_command import status
 from orchestrator.strategy_commands import evaluate, strategies
 from orchestrator.verifier_commands import app as verifiers
 from router_training.cli import Router, Seed, app as training
@@ -32,6 +33,7 @@ app.command()(report)
 app.command()(doctor)
 app.command()(serve)
 app.command()(collect)
+app.command()(status)
 app.command()(rollback)
 
 Prompt = Annotated[str, typer.Argument(help="The prompt; - reads it from standard input.")]

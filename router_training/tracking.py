@@ -164,6 +164,11 @@ class Store:
         """Return the sketch of the gate of every retraining that judged a challenger, oldest first."""
         return [tags[GATE] for tags in self._tags_of("retraining") if tags.get(GATE)]
 
+    def last_verdict(self) -> str | None:
+        """Return what the latest retraining came to, in words; None where there was none."""
+        notes = [tags.get("mlflow.note.content", "") for tags in self._tags_of("retraining")]
+        return notes[-1].partition("\n")[0] if notes else None
+
     def set_alias(self, version: str, alias: str = CHAMPION) -> None:
         """Point an alias of the registered router at a version."""
         self._client.set_registered_model_alias(REGISTERED, alias, version)

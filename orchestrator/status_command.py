@@ -1,0 +1,80 @@
+"""`pointsman status`: who serves, what waits, and whether the world still is what the router knows, on one screen."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from orchestrator.settings import Settings
+from router_training.retrain_command import moment
+
+
+def status(
+    since: Annotated[
+        str, typer.Option("--since", help="How far back traffic is read (30d, 12h) or since a date.")
+    ] = "30d",
+    router: Annotated[
+        Path | None,
+        typer.Option("--router", help="The router to hold traffic against. Default: the champion."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Show who serves, the last verdict, what waits in spools, and drift: each figure beside its threshold.
+
+    Example: pointsman status --since 7d
+    """
+    from router_training.drift import drift
+    from router_training.serving import open_router  # spares onnxruntime
+    from router_training.tracking import open_store  # spares mlflow
+
+    store = open_store()
+    opened = open_router(router)
+    outcomes = store.feedback_outcomes(moment(since, datetime.now(UTC)))
+    figures = drift(opened.policy, outcomes)
+    waiting = backlog(Settings.read(os.environ).spool)
+    verdict = store.last_verdict()
+    if as_json:
+        told = {"serves": opened.origin, "verdict": verdict, "waiting": waiting, "outcomes": len(outcomes)}
+        typer.echo(
+            json.dumps({**told, "drift": [{**asdict(one), "is_over": one.is_over} for one in figures]})
+        )
+        return
+    page = Table(
+        title=f"{opened.origin}; {len(outcomes):,} answers since {since}; {waiting:,} requests wait in spools",
+        title_justify="left",
+        caption=f"Last retraining: {verdict or 'none yet'}",
+        caption_justify="left",
+    )
+    for name in ("figure", "now", "at most", "answers", "meaning"):
+        page.add_column(name, justify="left" if name in ("figure", "meaning") else "right")
+    for one in figures:
+        now = "too few" if one.value is None else f"{one.value:.3f}"
+        style = "bold red" if one.is_over else None
+        page.add_row(one.name, now, f"{one.at_most:g}", f"{one.n:,}", one.meaning, style=style)
+    Console().print(page)
+    over = [one.name for one in figures if one.is_over]
+    if over:
+        Console().print(
+            f"Over the threshold: {', '.join(over)}. Grade some recent answers and run `pointsman retrain --gold`.",
+            style="bold",
+        )
+
+
+def backlog(spool: Path) -> int:
+    """Return how many requests the spools of all gateways hold that MLflow does not."""
+    waiting = 0
+    for file in spool.glob("*/*.jsonl"):
+        try:
+            with file.open("rb") as lines:
+                waiting += sum(1 for _ in lines)
+        except FileNotFoundError:  # carried away at this very moment
+            continue
+    return waiting
