@@ -45,6 +45,7 @@ from mlflow.artifacts import download_artifacts  # noqa: E402
 from mlflow.entities import Dataset, DatasetInput, Metric, Param, Run  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
 
+from router_training.records.model_writer import write_model  # noqa: E402
 from router_training.records.trace_writer import write_traces  # noqa: E402
 
 EXPERIMENT = "pointsman"
@@ -137,6 +138,9 @@ class Store:
             for place, paths in {"figures": figures, "reports": reports}.items():
                 for path in paths:
                     self._client.log_artifact(run_id, str(path), place)
+            with tempfile.TemporaryDirectory() as scratch:
+                write_model(Path(scratch) / "router")
+                self._client.log_artifacts(run_id, str(Path(scratch) / "router"), "router")
             self._client.log_artifacts(run_id, str(policy_dir), "router/policy")
             if answer_model_dir is not None:
                 self._client.log_artifacts(run_id, str(answer_model_dir), "router/answer_model")

@@ -12,6 +12,7 @@ from orchestrator.graph import build_graph
 from orchestrator.models import recorded_models
 from orchestrator.verifiers import standard
 from router_training.answer_model import fit_on_answers
+from router_training.calibration import expected_calibration_error
 from router_training.catalogue import usd_per_call
 from router_training.contract import Outcome
 from router_training.learning.selection import Candidate
@@ -43,7 +44,8 @@ class World:
 
 @dataclass(frozen=True)
 class Course:
-    """What came of the stream, request by request: shape (n,) each; `noticed` is when the constant took over, if ever."""
+    """What came of the stream, request by request: shape (n,) each; `noticed` is when the constant took over, or else when forecasts
+    were seen to be off, if ever."""
 
     name: str
     quality: np.ndarray
@@ -51,7 +53,7 @@ class Course:
     noticed: int | None = None
 
 
-def world(table, catalogue, encoder, n_seed=300, n_known=100, seed=0):
+def world(table, catalogue, encoder, n_seed=150, n_known=100, seed=0):
     order = np.random.default_rng(seed).permutation(len(table))
     parts = (order[:n_seed], order[n_seed : n_seed + n_known], order[n_seed + n_known :])
     return World(*(table.take(part) for part in parts), catalogue, encoder)
@@ -145,7 +147,23 @@ def run(one: World, name: str, *, labels=None, demote=False, start=None):
         usd.append(truth[i, j])
         if demotion is not None and demotion.is_on and noticed is None:
             noticed = i
+    if noticed is None:
+        noticed = drifted_at(records, len(table) // 2)
     return Course(name, np.array(quality), np.array(usd), noticed)
+
+
+def drifted_at(records, since, window=100, every=10, threshold=0.15):
+    """Return the first request from `since` on at which the calibration error of the last answers passes its threshold."""
+    told = []
+    for i, record in enumerate(records):
+        forecast = {one.model: one.p_success for one in record.decision.forecasts}
+        first = record.attempts[0]
+        told.append((forecast[first.model], first.confidence))
+        if i >= since and i % every == 0:
+            p, said = np.array(told[-window:], dtype=np.float64).T
+            if expected_calibration_error(p, said) > threshold:
+                return i
+    return None
 
 
 def learnt(records, labels):
@@ -177,18 +195,21 @@ def with_correction(seen):
     return labels
 
 
-def with_gold(inner, stream, share=0.02):
-    """Return labels of which this share, chosen by chance, is what a person would say."""
+def with_gold(seen, stream, share=0.02):
+    """Return corrected labels of which this share, chosen by chance, is what a person says; it corrects the others, too."""
+    known, known_p, gold = seen
     truth = {(row.prompt, row.model): row.quality for row in _rows(stream)}
 
     def labels(heard, p):
-        rng = np.random.default_rng(0)
-        graded = rng.random(len(heard)) < share
-        rows = inner(heard, p)
-        return [
-            replace(row, quality=truth[row.prompt, row.model], label_source="human") if one else row
-            for row, one in zip(rows, graded, strict=True)
+        graded = np.random.default_rng(0).random(len(heard)) < share
+        said = [
+            replace(row, quality=truth[row.prompt, row.model], label_source="human")
+            for row, one in zip(heard, graded, strict=True)
+            if one
         ]
+        rows = with_correction((known, known_p, [*gold, *said]))(heard, p)
+        better = {row.task_id: row for row in said}
+        return [better.get(row.task_id, row) for row in rows]
 
     return labels
 

@@ -15,7 +15,7 @@ from tests.benchmarks.loop_stream import DIAL
 pytestmark = pytest.mark.benchmark
 STARTER = Path(__file__).parents[2] / "datasets" / "starter"
 OUT = Path("runs/loop")
-BEST, WORST = "qwen-coder-1.5b-steps", "smollm2-135m"
+BEST, WORST = "qwen-coder-1.5b", "smollm2-135m"
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_the_loop_on_a_stream(one, start):
         "static router": None,
         "verifier labels": loop_stream.as_heard,
         "verifier labels, corrected": labels,
-        "corrected, and 2% gold": loop_stream.with_gold(labels, one.stream),
+        "corrected, and 2% gold": loop_stream.with_gold(seen, one.stream),
     }
     courses = [loop_stream.run(one, name, labels=way, start=start) for name, way in ways.items()]
     courses.append(loop_stream.oracle(one))
