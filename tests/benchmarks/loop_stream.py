@@ -107,17 +107,18 @@ def verifier_seen(one: World, policy, answer_model):
     return heard, p, gold
 
 
+def demotion_of(policy):
+    """Return what lets the best constant of the held-out tasks serve."""
+    constants = [point for point in policy.operating_points if point.model is not None]
+    best = max(constants, key=lambda one: DIAL * one.quality - (1 - DIAL) * one.usd / policy.usd_scale)
+    return Demotion(best.model, policy.usd_scale)
+
+
 def run(one: World, name: str, *, labels=None, demote=False, start=None):
     """Stream all requests; `labels(heard, forecasts, records)` says what is learnt from, None never retrains."""
     policy, answer_model = first_policy(one) if start is None else start
     table, records, quality, usd, noticed = one.stream, [], [], [], None
-    demotion = None
-    if demote:
-        best = max(
-            (point for point in policy.operating_points if point.model is not None),
-            key=lambda point: DIAL * point.quality - (1 - DIAL) * point.usd / policy.usd_scale,
-        )
-        demotion = Demotion(best.model, policy.usd_scale)
+    demotion = demotion_of(policy) if demote else None
 
     def build():
         def feedback(record):
