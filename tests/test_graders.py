@@ -1,12 +1,18 @@
+import importlib.util
 import json
 import os
+import random
+import re
 import select
+import socket
 import sys
 
 import pytest
 
 from router_training import graders
-from router_training.contract import UsageError
+from router_training.contract import Task, UsageError
+from router_training.graders import python_tests
+from router_training.labels.grading import judged
 
 
 def choice(label, *labels, **more):
@@ -31,6 +37,34 @@ PERSON = json.dumps(
     }
 )
 
+FIELDS = '{"fields": {"name": "Ann", "age": 30}}'
+PEOPLE = (
+    "CREATE TABLE people (name TEXT, age INT); INSERT INTO people VALUES ('Ann', 30), ('Bo', 41), ('Cy', 35)"
+)
+SQL = json.dumps({"setup": PEOPLE, "query": "SELECT name FROM people WHERE age > 30"})
+SQL_ORDERED = json.dumps(
+    {"setup": PEOPLE, "query": "SELECT name FROM people ORDER BY age DESC", "ordered": True}
+)
+LEGS = json.dumps(
+    {
+        "dataset": "leg_counting",
+        "entry": {
+            "question": "How many legs?",
+            "answer": "292",
+            "metadata": {"source_dataset": "leg_counting"},
+        },
+    }
+)
+EXTRAS = {"sql_result": "duckdb", "math_equal": "math_verify", "reasoning_gym": "reasoning_gym"}
+
+
+def grader(name):
+    """Return a grader, or skip where its extra is not installed."""
+    if name in EXTRAS and importlib.util.find_spec(EXTRAS[name]) is None:
+        pytest.skip(f"the grader {name} needs {EXTRAS[name]}")
+    return graders.load(name)
+
+
 ACCEPTED = {
     "numeric": [
         ("12", "12"),
@@ -54,7 +88,49 @@ ACCEPTED = {
         ("−7", "-7"),
         ("```\n12\n```", "12"),
         ("65, 58, 51, 44, 37, 30", "30"),
+        ("It is about 3.14.", '{"value": 3.14159, "abs": 0.01}'),
+        ("It is 1010.", '{"value": 1000, "rel": 0.01}'),
     ],
+    "exact": [("Paris", "Paris"), (" Paris\n", "Paris"), ("b", '["a", "b"]'), ("[1]", "[1]")],
+    "contains": [
+        ("The capital is **Paris**.", "Paris"),
+        ("It is Paris, not Lyon.", "paris"),
+        ("Paris or Lyon", '["Rome", "Lyon"]'),
+        ("Rome and Paris", '{"all": ["Rome", "Paris"], "none": ["Lyon"]}'),
+    ],
+    "regular_expression": [
+        ("Ticket ABC-123 is open.", r"\b[A-Z]{3}-\d{3}\b"),
+        ("Some thought about 7.\nAnswer: 42", r"^42$"),
+    ],
+    "json_fields": [
+        ('{"name": "Ann", "age": 30, "more": 1}', FIELDS),
+        ('Here: ```json\n{"name": "ann", "age": "30.0"}\n```', FIELDS),
+        (
+            '{"items": [{"sku": "A1"}], "gone": null}',
+            '{"fields": {"items.0.sku": "a1", "gone": null, "no": null}}',
+        ),
+    ],
+    "token_f1": [("The Eiffel Tower", "eiffel tower"), ("Answer: Lyon", '["Paris", "Lyon"]')],
+    "rouge_l": [("The cat sat.", "cat sat"), ("b", '["a b c", "b"]')],
+    "sql_result": [
+        ("SELECT name FROM people WHERE age > 30", SQL),
+        ("```sql\nselect p.name as who from people p where not p.age <= 30;\n```", SQL),
+        ("Use this query: SELECT name FROM people WHERE age >= 31;\nIt filters by age.", SQL),
+        ("SELECT name FROM people ORDER BY age DESC", SQL_ORDERED),
+        ("WITH old AS (SELECT * FROM people WHERE age > 30) SELECT name FROM old", SQL),
+    ],
+    "math_equal": [
+        (r"The answer is $\frac{1}{2}$.", "0.5"),
+        (r"\boxed{2x+1}", "1+2x"),
+        (r"So we get $\sqrt{8}$", r"2\sqrt{2}"),
+        ("The answer is 42, not 41.", "42"),
+        ("x = 3", "3"),
+        ("$x=3$ or $x=4$", r"\{3,4\}"),
+    ],
+    "similarity": [
+        ("The weather is lovely today.", '{"text": "It is such a beautiful day outside.", "at_least": 0.5}')
+    ],
+    "reasoning_gym": [("292", LEGS), ("There are many.\nAnswer: 292.", LEGS)],
     "exact_normalised": [
         ("Paris", "Paris"),
         ("paris.", "Paris"),
@@ -147,6 +223,48 @@ ACCEPTED = {
 }
 
 REFUSED = {
+    "exact": [("paris", "Paris"), ("It is Paris", "Paris"), ("", "Paris")],
+    "contains": [
+        ("It is not Paris.", "Paris"),
+        ("The Parisian way", "Paris"),
+        ("Rome, not Lyon", '{"all": ["Rome"], "none": ["Lyon"]}'),
+        ("Rome", '{"all": ["Rome", "Paris"]}'),
+        ("", "Paris"),
+    ],
+    "regular_expression": [("Ticket abc-123", r"\b[A-Z]{3}-\d{3}\b"), ("Answer: 421", r"^42$"), ("", "a")],
+    "json_fields": [
+        ('{"name": "Bob", "age": 31}', FIELDS),
+        ("name: Ann, age: 30", FIELDS),
+        ('{"ok": 1}', '{"fields": {"ok": true}}'),
+        ('{"ok": "true"}', '{"fields": {"ok": true}}'),
+        ("", FIELDS),
+    ],
+    "token_f1": [("Lyon", "Paris"), ("", "Paris"), ("the a an", "Paris")],
+    "rouge_l": [("dog ran", "cat sat"), ("", "cat")],
+    "sql_result": [
+        ("SELECT name FROM people", SQL),
+        ("SELECT age FROM people WHERE age > 30", SQL),
+        ("SELECT name FROM people ORDER BY age", SQL_ORDERED),
+        ("SELECT nam FROM people", SQL),
+        ("I cannot write SQL.", SQL),
+        ("SELECT content FROM read_text('/etc/passwd')", SQL),
+        ("WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT max(n) FROM t", SQL),
+        ("", SQL),
+    ],
+    "math_equal": [
+        ("The answer is not 42.", "42"),
+        ("It isn't $42$.", "42"),
+        ("It is 43.", "42"),
+        ("42.5", "42"),
+        ("9^9^9^9^9", "42"),
+        ("(1, 2)", "[1, 2]"),
+        ("", "42"),
+    ],
+    "similarity": [
+        ("My car needs new tyres.", '{"text": "It is such a beautiful day outside.", "at_least": 0.5}'),
+        ("", "a"),
+    ],
+    "reasoning_gym": [("291", LEGS), ("", LEGS)],
     "numeric": [
         ("The answer is not 12.", "12"),
         ("13", "12"),
@@ -212,16 +330,27 @@ NO_CASES = [(name, *case) for name, cases in REFUSED.items() for case in cases]
 
 @pytest.mark.parametrize(("name", "answer", "reference"), CASES)
 def test_what_a_person_would_accept_scores_one(name, answer, reference):
-    assert graders.load(name)(answer, reference) == 1.0
+    assert grader(name)(answer, reference) == 1.0
 
 
 @pytest.mark.parametrize(("name", "answer", "reference"), NO_CASES)
 def test_what_a_person_would_refuse_scores_zero(name, answer, reference):
-    assert graders.load(name)(answer, reference) == 0.0
+    assert grader(name)(answer, reference) == 0.0
 
 
 @pytest.mark.parametrize(
-    "name", ["numeric", "choice", "list_", "json_schema", "calendar_date", "time_of_day"]
+    "name",
+    [
+        "sql_result",
+        "json_fields",
+        "reasoning_gym",
+        "numeric",
+        "choice",
+        "list_",
+        "json_schema",
+        "calendar_date",
+        "time_of_day",
+    ],
 )
 def test_a_reference_that_cannot_be_read_is_no_judgement(name):
     assert graders.load(name)("12", "not a reference of this kind") is None
@@ -316,3 +445,116 @@ def test_every_grader_file_is_found_and_an_unknown_name_is_refused():
     assert set(graders.available()) == {*ACCEPTED, "python_tests"}
     with pytest.raises(UsageError, match=r"unknown grader 'guess'; choose one of acronym"):
         graders.load("guess")
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "reference", "quality"),
+    [
+        ("json_fields", '{"name": "Ann", "age": 31}', FIELDS, 0.5),
+        ("token_f1", "a tall tower in Paris", "tower of Paris", 4 / 7),
+        ("rouge_l", "police killed the gunman", "police kill the gunman", 2 / 3),
+        ("rouge_l", "gunman kill police", "police kill gunman", 1 / 3),
+    ],
+)
+def test_measures_of_degree_say_how_much_is_right(name, answer, reference, quality):
+    assert graders.load(name)(answer, reference) == pytest.approx(quality)
+
+
+def test_rouge_l_is_what_its_definition_says_on_random_words():
+    rng = random.Random(0)
+
+    def longest(one, other):
+        if not one or not other:
+            return 0
+        if one[0] == other[0]:
+            return 1 + longest(one[1:], other[1:])
+        return max(longest(one[1:], other), longest(one, other[1:]))
+
+    for _ in range(50):
+        one, other = ([rng.choice("bcd") for _ in range(rng.randrange(1, 7))] for _ in range(2))
+        found = graders.load("rouge_l")(" ".join(one), " ".join(other))
+        assert found == pytest.approx(2 * longest(one, other) / (len(one) + len(other)))
+
+
+def test_a_pattern_that_is_none_judges_nothing_and_one_that_backtracks_ends():
+    assert graders.load("regular_expression")("a", "(") is None
+    assert graders.load("regular_expression")("a" * 200 + "!", r"^(\w+\s?)*$") == 0.0
+
+
+ATTACKS = {
+    "prints without end": "while True:\n        print('x' * 10**6)",
+    "writes to its standard output without end": "import os\n    while True:\n        os.write(1, b'x' * 10**6)",
+    "holds all memory": "x = []\n    while True:\n        x.append(bytearray(10**7))",
+    "never ends": "while True:\n        pass",
+    "recurses": "return add(a, b)",
+    "ends its parent": "import os, signal\n    os.kill(os.getppid(), signal.SIGKILL)\n    return 0",
+    "ends its group": "import os, signal\n    os.killpg(0, signal.SIGKILL)\n    return 0",
+    "removes files": f"import os\n    os.remove({__file__!r} + '.not-there')",
+    "reaches the network by the back door": "import _socket\n    _socket.socket().connect(('127.0.0.1', PORT))",
+}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="code is not run there")
+@pytest.mark.parametrize(
+    "attack",
+    [
+        pytest.param(name, marks=pytest.mark.slow if "standard output" in name else ())  # a minute
+        for name in ATTACKS
+    ],
+)
+def test_code_that_attacks_scores_zero_and_harms_nothing(attack):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.01)
+        body = ATTACKS[attack].replace("PORT", str(server.getsockname()[1]))
+        if "_socket" in body and not python_tests._prefix():
+            pytest.skip("without namespaces only Python's own sockets are refused, as the grader says")
+        answer = f"def add(a, b):\n    {body}\n    return a + b\n"
+        assert graders.load("python_tests")(answer, TESTS) == 0.0
+        with pytest.raises(TimeoutError):
+            server.accept()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no processes are forked there")
+def test_what_leaves_its_session_ends_too(tmp_path):
+    if not python_tests._prefix():
+        pytest.skip("without namespaces a process may leave its session")
+    os.mkfifo(tmp_path / "fifo")
+    reader = os.open(tmp_path / "fifo", os.O_RDONLY | os.O_NONBLOCK)
+    body = (
+        f"import os, time\n    out = open({str(tmp_path / 'fifo')!r}, 'w')\n    if not os.fork():\n"
+        "        os.setsid()\n        time.sleep(600)\n"
+    )
+    graders.load("python_tests")(f"def add(a, b):\n    {body}    return a + b\n", TESTS)
+    ended = select.select([reader], [], [], 10)[0]
+    assert ended and os.read(reader, 1) == b""
+    os.close(reader)
+
+
+def test_every_grader_says_what_it_cannot_judge():
+    new = {"contains", "exact", "json_fields", "math_equal", "reasoning_gym", "regular_expression"}
+    for name in new | {"rouge_l", "similarity", "sql_result", "token_f1", "numeric", "python_tests"}:
+        text = importlib.import_module(f"router_training.graders.{name}").__doc__
+        assert re.search("cannot judge|no wall against", text), name
+
+
+def test_a_function_of_ones_own_grades(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "def good(answer, reference):\n    return len(answer) / len(reference)\n\n"
+        "def bad(answer, reference):\n    return 7\n\ndef breaks(answer, reference):\n    return {}['a']\n"
+    )
+    assert graders.load(f"{tmp_path}/mine.py:good")("ab", "abcd") == 0.5
+    with pytest.raises(UsageError, match=r"returned 7; it must return a number in \[0, 1\], or None"):
+        graders.load(f"{tmp_path}/mine.py:bad")("a", "b")
+    with pytest.raises(UsageError, match="raised KeyError"):
+        graders.load(f"{tmp_path}/mine.py:breaks")("a", "b")
+
+
+@pytest.mark.parametrize("name", ["no_such_module:f", "json:no_such_function", "none.py:f"])
+def test_a_function_that_is_not_there_is_refused_with_a_sentence(name):
+    with pytest.raises(UsageError, match=r"cannot be imported|has no function"):
+        graders.load(name)
+
+
+def test_a_task_file_cannot_make_us_run_a_function_of_its_choice():
+    task = Task("p", "t", reference="r", grader="os:system")
+    assert judged(task, "true") == (None, "grader os:system runs code, which --allow-code allows")

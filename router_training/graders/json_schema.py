@@ -23,14 +23,15 @@ def grade(answer: str, reference: str) -> float | None:
         schema, expected = key["schema"], key["expected"]
     except (ValueError, KeyError, TypeError):
         return None
-    found = _first_object(answer)
+    found = first_object(answer)
     right = [expected, *([key["or"]] if "or" in key else [])]
     return float(
         found is not None and _fits(found, schema) and any(_equal(found, record) for record in right)
     )
 
 
-def _first_object(answer: str) -> dict[str, Any] | None:
+def first_object(answer: str) -> dict[str, Any] | None:
+    """Return the first JSON object of an answer: in a fence, after "Answer:", or anywhere."""
     decoder = json.JSONDecoder()
     for text in [*fenced_blocks(answer), final_part(answer), answer]:
         for brace in re.finditer(r"\{", text):

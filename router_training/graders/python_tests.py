@@ -1,7 +1,10 @@
 """Python code that must pass tests, run in a process of its own. Reference: {"tests": ["f(1) == 2", ...]}.
 
-The process is isolated (`python -I`), without network where the system allows it, and limited in time, memory,
-files and processes (the latter not for root). Where it cannot be run so, nothing is graded. That keeps accidents away; it is no wall against malice: grade code of models, not of enemies.
+The process is isolated (`python -I`) and limited in time, memory, files and processes (the latter not for root). Where the
+system allows namespaces it has no network and all that it starts ends with it; elsewhere Python's own sockets are refused.
+Where it cannot be run so, nothing is graded. That keeps accidents away; it is no wall against malice: code can read what
+you can read, and could forge its own result. Grade code of models, not of enemies. It cannot judge style, or speed beyond
+five seconds, or what the tests do not ask.
 """
 
 from __future__ import annotations
@@ -83,11 +86,11 @@ def _longest_that_parses(text: str) -> str | None:
 
 @cache
 def _prefix() -> tuple[str, ...]:
-    """Return the command that takes the network away, empty where the system refuses it."""
+    """Return the command that takes the network away and binds what is started, empty where the system refuses it."""
     unshare = shutil.which("unshare")
     if unshare is None:
         return ()
-    command = (unshare, "--user", "--map-root-user", "--net")
+    command = (unshare, "--user", "--map-root-user", "--net", "--pid", "--fork", "--kill-child")
     probe = subprocess.run([*command, sys.executable, "-I", "-c", ""], capture_output=True, check=False)
     return command if probe.returncode == 0 else ()
 
