@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +24,10 @@ from router_training.labels.pages import (
 
 if TYPE_CHECKING:
     from router_training.contract import Catalogue, ModelCard, Task
+    from router_training.labelling import Labelled
+    from router_training.labels.asking import Plan, Told
+    from router_training.labels.calls import Asker
+    from router_training.labels.grading import Grading
 
 Models = Annotated[
     Path, typer.Option("--models", help="Model cards with prices and base URLs (models.toml).")
@@ -39,6 +44,13 @@ Gguf = Annotated[
     list[str] | None,
     typer.Option("--gguf", help="MODEL=PATH: serve this GGUF on this machine for the cards of that model."),
 ]
+
+
+class Design(StrEnum):
+    """How the cells to label are chosen."""
+
+    RANDOM = "random"
+    ACTIVE = "active"
 
 
 Columns = Annotated[
@@ -58,6 +70,19 @@ def label(
         typer.Option("--grader", help="Grader of tasks that name none: a name, or module:function of yours."),
     ] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first so many tasks.")] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option("--sample", min=1, help="Label so many tasks' worth of cells, not all; see --design."),
+    ] = None,
+    design: Annotated[
+        Design,
+        typer.Option(
+            "--design",
+            help="Which cells, with --sample: random draws tasks and asks all models; active asks the tasks and models "
+            "that teach most, and stops where more would not pay.",
+        ),
+    ] = Design.RANDOM,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Decides what is drawn.")] = 0,
     concurrency: Annotated[
         int, typer.Option("--concurrency", min=1, help="Calls at once, for each endpoint.")
     ] = 8,
@@ -119,7 +144,7 @@ def label(
 
     console = Console()
     catalogue = dict(load_catalogue(models))
-    chosen = _tasks(console, tasks, out, column or [], grader)[:limit]
+    chosen = _sampled(_tasks(console, tasks, out, column or [], grader)[:limit], sample, design, seed)
     plan = Plan(concurrency, Limits(budget_usd, budget_calls), retry_errors, keep_doubts)
     grading = Grading(
         allow_code=allow_code,
@@ -136,12 +161,63 @@ def label(
             catalogue = _served(stack, catalogue, gguf or [])
         asker = stack.enter_context(asker_of(engine))
         told = stack.enter_context(label_progress())
-        done = labelling.label(
-            chosen, catalogue, out, plan=plan, grading=grading, ask_models=not regrade, asker=asker, told=told
-        )
+        if sample is not None and design is Design.ACTIVE and not regrade:
+            done = _designed(console, chosen, catalogue, out, sample, seed, plan, grading, asker, told)
+        else:
+            done = labelling.label(
+                chosen,
+                catalogue,
+                out,
+                plan=plan,
+                grading=grading,
+                ask_models=not regrade,
+                asker=asker,
+                told=told,
+            )
     print_summary(console, done, regrade=regrade)
     if done.tally.stopped == labelling.INTERRUPTED:
         raise typer.Exit(130)
+
+
+def _sampled(tasks: list[Task], sample: int | None, design: Design, seed: int) -> list[Task]:
+    """Return the tasks that may be asked: those drawn, or all where the design is to choose among them."""
+    if sample is None or design is Design.ACTIVE:
+        return tasks
+    from router_training.labels.designed import draw  # spares numpy
+
+    return draw(tasks, sample, seed)
+
+
+def _designed(
+    console: Console,
+    tasks: list[Task],
+    catalogue: Catalogue,
+    out: Path,
+    sample: int,
+    seed: int,
+    plan: Plan,
+    grading: Grading,
+    asker: Asker,
+    told: Told,
+) -> Labelled:
+    from router_training.embedding import load_encoder  # spares onnxruntime where all is asked
+    from router_training.labels.designed import label_by_design
+
+    cells = sample * len(catalogue)
+    console.print(f"By design: at most {cells:,} of these cells, those first that teach most.")
+    return label_by_design(
+        tasks,
+        catalogue,
+        out,
+        vectors=load_encoder().encode_cached([task.prompt for task in tasks]),
+        cells=cells,
+        plan=plan,
+        grading=grading,
+        seed=seed,
+        asker=asker,
+        told=told,
+        said=lambda sentence: console.print(sentence, soft_wrap=True, markup=False),
+    ).labelled
 
 
 def datasheet(
