@@ -109,7 +109,7 @@ def train(
         if trained.refusal is not None:
             role = "no champion: what was asked could not be promised"
         console.print(f"MLflow ({store.place}) keeps it as version {version}, {role}.")
-    console.print(f"The router, evaluation.json, curve.png and reliability.png are in {out}.")
+    console.print(f"The router, report.html, evaluation.json and the pictures are in {out}.")
     _print_joint(console, trained.compared, out)
     if trained.refusal is not None:
         raise DataError(trained.refusal)
@@ -137,7 +137,7 @@ def evaluate_router(data: Path, router: Path | None, models: Path | None, out: P
     )
     console.print(found.part, render_table(found.evaluation), render_slices(found.evaluation))
     console.print(found.evaluation.verdict, style="bold")
-    console.print(f"evaluation.json, curve.png and reliability.png are in {out}.")
+    console.print(f"report.html, evaluation.json and the pictures are in {out}.")
     _print_joint(console, compared, out)
 
 

@@ -55,7 +55,8 @@ def basis_sentence(evaluation: Evaluation) -> str:
     if evaluation.equal_quality is not None:
         dial = evaluation.equal_quality.point.dial
         parts.append(
-            f"Training tasks chose the dial ({dial:.2f}); {evaluation.n_tasks:,} other tasks judged it."
+            f"For each fifth of the {evaluation.n_tasks:,} held-out tasks the other four fifths chose the dial "
+            f"(about {dial:.2f}), so that nothing is judged on the tasks that chose its threshold."
         )
     learned = evaluation.learned_lift
     if learned is not None:
