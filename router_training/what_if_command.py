@@ -102,7 +102,9 @@ def sentence(before: Frontier, after: Frontier) -> str:
     if old is None or new is None or old.usd <= 0.0:
         return f"With these changes {lift}."
     change = new.usd / old.usd - 1.0
-    word = f"{abs(change):.0%} {'less' if change < 0 else 'more'}" if abs(change) >= 0.005 else "about as much"
+    word = (
+        f"{abs(change):.0%} {'less' if change < 0 else 'more'}" if abs(change) >= 0.005 else "about as much"
+    )
     return (
         f"With these changes the quality of the best single model costs {word} "
         f"(${1000 * new.usd:.4g} instead of ${1000 * old.usd:.4g} per 1,000 tasks), and {lift}."
