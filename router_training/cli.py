@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from router_training.add_command import add_model
+from router_training.grade_command import grade
 from router_training.import_command import import_outcomes
 from router_training.inspect_command import inspect
 from router_training.label_command import datasheet, label
@@ -159,6 +160,7 @@ app.command("import")(import_outcomes)
 app.add_typer(models_app, name="models")
 app.add_typer(tasks_app, name="tasks")
 app.command()(label)
+app.command()(grade)
 app.command()(inspect)
 app.command("what-if")(what_if)
 app.command()(datasheet)

@@ -47,7 +47,7 @@ def graded(tasks: Sequence[Task], catalogue: Catalogue, path: Path, how: Grading
     cells = ((task.task_id, card.name) for task in tasks for card in cards)
     rows = zip(((task, card) for task in tasks for card in cards), journal.rows(cells), strict=True)
     with ExitStack() as stack:
-        pool = _pool(stack, how, len(tasks) * len(cards))
+        pool = pool_of(stack, how, len(tasks) * len(cards))
         while batch := list(islice(rows, AT_ONCE)):
             made = [_outcome(task, card, row, journal, how) for (task, card), row in batch]
             jobs = [
@@ -67,7 +67,8 @@ def qualities(
     return iter(list(pool.map(_judged, jobs, chunksize=50)))
 
 
-def _pool(stack: ExitStack, how: Grading, n: int) -> ProcessPoolExecutor | None:
+def pool_of(stack: ExitStack, how: Grading, n: int) -> ProcessPoolExecutor | None:
+    """Return processes that grade, where so many answers pay for starting them."""
     if how.workers < 2 or n < PAYS_FROM:
         return None
     return stack.enter_context(ProcessPoolExecutor(how.workers, mp_context=get_context("spawn")))
