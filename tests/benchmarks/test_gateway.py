@@ -113,8 +113,8 @@ def litellm(folder, stub):
     config.write_text(json.dumps({"model_list": [{"model_name": "auto", "litellm_params": params}]}))
     environment = {**os.environ, "LITELLM_MASTER_KEY": key, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
     command = [program, "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
-    with running(command, port, "/health/liveliness", cwd=folder, env=environment):
-        yield port, f"Authorization: Bearer {key}"
+    with running(command, port, "/health/liveliness", cwd=folder, env=environment) as (_, server):
+        yield port, f"Authorization: Bearer {key}", server
 
 
 def asked(port, *headers, connections=1, stream=False):
@@ -136,6 +136,22 @@ def megabytes(server):
     return int(text.partition("VmRSS:")[2].split()[0]) / 1024
 
 
+def processor_s(server):
+    """Return the processor time that a server and the processes it started have taken."""
+    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    stats = [
+        Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in (server.pid, *children)
+    ]
+    return sum(int(one[11]) + int(one[12]) for one in stats) / os.sysconf("SC_CLK_TCK")
+
+
+def taken(server, *asking, **options):
+    """Ask as `asked` does; return what it returns, and ms of the server's processor time per request."""
+    start = processor_s(server)
+    found = asked(*asking, **options)
+    return *found, 1e3 * (processor_s(server) - start) / (found[0] * SECONDS)
+
+
 def test_what_the_gateway_adds_to_a_call(stub, router, tmp_path):
     with pointsman(router, tmp_path) as (port, seconds, server):
         asked(port)
@@ -150,25 +166,35 @@ def test_what_the_gateway_adds_to_a_call(stub, router, tmp_path):
 
 
 def test_beside_litellm(stub, router, tmp_path):
-    with litellm(tmp_path, stub) as (peer, key), pointsman(router, tmp_path) as (port, _, _):
+    with litellm(tmp_path, stub) as (peer, key, other), pointsman(router, tmp_path) as (port, _, server):
         asked(port), asked(peer, key)
         for connections in (1, 32):
             pairs = [
-                (asked(port, connections=connections), asked(peer, key, connections=connections))
+                (
+                    taken(server, port, connections=connections),
+                    taken(other, peer, key, connections=connections),
+                )
                 for _ in range(ROUNDS)
             ]
-            for ours, theirs in pairs:
-                print(
-                    f"\nconcurrency {connections}: pointsman {ours[0]:.0f}/s, p50 {ours[1]:.1f} ms; LiteLLM {theirs[0]:.0f}/s, p50 {theirs[1]:.1f} ms"
-                )
-            ratio = median(ours[0] / theirs[0] for ours, theirs in pairs)
-            print(f"concurrency {connections}: {ratio:.1f} times LiteLLM's requests a second, while routing")
+            for pair in pairs:
+                said = [
+                    f"{rate:.0f}/s, p50 {p50:.1f} ms, {busy:.2f} ms of processor"
+                    for rate, p50, _, busy in pair
+                ]
+                print(f"\nconcurrency {connections}: pointsman {said[0]}; LiteLLM {said[1]}")
+            rates = median(ours[0] / theirs[0] for ours, theirs in pairs)
+            print(
+                f"concurrency {connections}: {rates:.1f} times LiteLLM's requests a second, while routing; "
+                f"{median(theirs[3] / ours[3] for ours, theirs in pairs):.1f} times as many per second of processor time"
+            )
 
 
 def test_two_workers(stub, router, tmp_path):
     rates = []
     for workers in (1, 2):
-        with pointsman(router, tmp_path, workers) as (port, _, _):
+        with pointsman(router, tmp_path, workers) as (port, _, server):
             asked(port, connections=32)
-            rates.append(asked(port, connections=32)[0])
-    print(f"\n1 worker {rates[0]:.0f}/s, 2 workers {rates[1]:.0f}/s: {rates[1] / rates[0]:.2f} times")
+            rates.append(taken(server, port, connections=32))
+            rate, _, _, busy = rates[-1]
+            print(f"\n{workers} workers: {rate:.0f}/s, with {rate * busy / 1e3:.2f} processors")
+    print(f"two workers: {rates[1][0] / rates[0][0]:.2f} times the requests of one")
