@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
 from starlette.responses import Response
 
 from orchestrator import failures
@@ -46,8 +47,8 @@ class Json(Response):
 def dumped(content: Any) -> bytes:
     """Return content as JSON."""
     try:
-        return json.dumps(content, separators=(",", ":"), allow_nan=False).encode()
-    except ValueError:
+        return orjson.dumps(content)
+    except TypeError:  # half characters, numbers of more than 64 bits
         return json.dumps(_finite(content), separators=(",", ":")).encode()
 
 

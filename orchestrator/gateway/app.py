@@ -34,6 +34,10 @@ def create_app(
     app.add_middleware(Limits, settings=service.settings, told=service.on_error)
     app.state.service = service
     answer_errors(app, service.on_error)
+    documents = tuple(app.router.routes)
     for router in (chat.answering, chat.router, responses.router, routes_ours.router, *routers):
         app.include_router(router)
+    app.router.routes[:] = [one for one in app.router.routes if one not in documents] + [
+        *documents
+    ]  # looked at last
     return app

@@ -21,6 +21,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import SecretStr, SkipValidation
 
+from orchestrator.gateway.answers import dumped
 from orchestrator.gateway.gathering import Gathered
 from orchestrator.gateway.messages import answer_of, to_openai
 from orchestrator.gateway.wire import Chunk, Completion, Wire, says_something
@@ -161,7 +162,7 @@ class Endpoint(BaseChatModel):
         headers = {"Content-Type": "application/json"}
         if self.api_key is not None:
             headers["Authorization"] = f"Bearer {self.api_key.get_secret_value()}"
-        return self.session().post(self.url, data=json.dumps(payload).encode(), headers=headers)
+        return self.session().post(self.url, data=dumped(payload), headers=headers)
 
     async def _whole(self, payload: Mapping[str, Any]) -> Completion:
         try:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from uuid import uuid4
 
 from fastapi import Request
@@ -29,6 +29,7 @@ from orchestrator.nodes import conversation
 from router_training.contract import PointsmanError
 
 HUNG_UP = 499
+Result = TypeVar("Result")
 
 
 @dataclass(eq=False)
@@ -217,23 +218,29 @@ def _check(wanted: Asked, routing: Routing, caller: Caller) -> None:
     require_model(caller, wanted.direct)
 
 
-async def or_hang_up(request: Request, work: Any) -> Any:
-    """Return what `work` returns; cancel it as soon as the client hangs up.
+async def or_hang_up(request: Request, work: Awaitable[Result]) -> Result:
+    """Return what `work` returns; it is cancelled as soon as the client hangs up.
 
     Raises:
         ConnectionResetError: if the client did.
     """
-    task = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(_gone(request))
+    task, gone = asyncio.current_task(), asyncio.ensure_future(_gone(request))
+    is_under_way = True
+
+    def stop(_: asyncio.Future[None]) -> None:
+        if is_under_way and task is not None:
+            task.cancel()
+
+    gone.add_done_callback(stop)
     try:
-        await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise ConnectionResetError("the client hung up")
-        return task.result()
+        return await work
+    except asyncio.CancelledError:
+        if gone.done() and task is not None and task.uncancel() == 0:
+            raise ConnectionResetError("the client hung up") from None
+        raise
     finally:
-        for one in (task, gone):
-            one.cancel()
-        await asyncio.gather(task, gone, return_exceptions=True)
+        is_under_way = False
+        gone.cancel()
 
 
 async def _gone(request: Request) -> None:

@@ -152,5 +152,8 @@ class _Patient:
         self._send = send
 
     async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":  # goes out with the first part of the body
+            await self._send(message)
+            return
         async with asyncio.timeout(SEND_S):
             await self._send(message)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
@@ -49,7 +50,6 @@ class Metrics:
     ) -> None:
         self.registry = CollectorRegistry(auto_describe=False)
         self._worker = {"worker": worker} if worker else {}
-        self._strategies = frozenset((*strategies.available(), DIRECT))
         self._requests = self._counter(
             "requests", "Requests, by who answered.", "model", "strategy", "status"
         )
@@ -86,7 +86,7 @@ class Metrics:
     def __call__(self, served: Served) -> None:
         """Count a request that is over."""
         answer = served.answer
-        by = (*self._worker.values(), answer.get("model") or NONE, self._label(served.strategy))
+        by = (*self._worker.values(), answer.get("model") or NONE, _label(served.strategy))
         self._requests.labels(*by, served.status).inc()
         self._latency.labels(*by).observe(served.latency_s)
         if served.first_token_s is not None:
@@ -114,14 +114,6 @@ class Metrics:
         """Return all figures in Prometheus' text form."""
         return generate_latest(self.registry)
 
-    def _label(self, strategy: str) -> str:
-        """Return the names in a strategy's description, two at most, without the options.
-
-        Callers write descriptions, and a label for each of theirs would fill Prometheus.
-        """
-        named = [name for name in re.findall(r"[a-z_]+", strategy) if name in self._strategies]
-        return "/".join(named[:2]) or NONE
-
     def _count_call(self, attempt: Mapping[str, object]) -> None:
         by = (*self._worker.values(), attempt["model"])
         outcome = "failed" if attempt.get("text") is None else "answered"
@@ -139,6 +131,16 @@ class Metrics:
 
     def _labels(self, *names: str) -> tuple[str, ...]:
         return (*self._worker, *names)
+
+
+@lru_cache(maxsize=256)
+def _label(strategy: str) -> str:
+    """Return the names in a strategy's description, two at most, without the options.
+
+    Callers write descriptions, and a label for each of theirs would fill Prometheus.
+    """
+    known = (*strategies.available(), DIRECT)
+    return "/".join([name for name in re.findall(r"[a-z_]+", strategy) if name in known][:2]) or NONE
 
 
 class _Live(Collector):

@@ -45,7 +45,12 @@ class Service:
             unlimited = aiohttp.ClientTimeout(
                 total=None, sock_connect=10.0
             )  # each call has a limit of its own
-            self.connections = aiohttp.ClientSession(connector=connector, timeout=unlimited)
+            nothing_kept = (
+                aiohttp.DummyCookieJar()
+            )  # what an endpoint tells one caller is no business of the next
+            self.connections = aiohttp.ClientSession(
+                connector=connector, timeout=unlimited, cookie_jar=nothing_kept
+            )
         return self.connections
 
     @property

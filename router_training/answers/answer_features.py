@@ -68,8 +68,12 @@ def answer_features(prompts: Sequence[str], answers: Sequence[str]) -> Vectors:
     last MOST_CHARS / 2 characters, so time is bounded.
     """
     rows = [
-        [check(bounded(prompt, MOST_CHARS), text) for check in CHECKS.values()]
-        for prompt, text in zip(prompts, (shown(answer, MOST_CHARS) for answer in answers), strict=True)
+        [check(asked, text) for check in CHECKS.values()]
+        for asked, text in zip(
+            (bounded(prompt, MOST_CHARS) for prompt in prompts),
+            (shown(answer, MOST_CHARS) for answer in answers),
+            strict=True,
+        )
     ]
     return np.array(rows, dtype=np.float32).reshape(len(rows), len(CHECKS))
 

@@ -33,14 +33,14 @@ class BoostedTrees:
 
     def score(self, X: FloatArray) -> FloatArray:
         """Return log-odds of success, shape (n,), of rows (n, d)."""
-        rows = np.arange(len(X))[:, None]
-        trees = np.arange(len(self.feature))[None, :]
-        narrow = X.astype(np.float32)
-        node = np.zeros((len(X), len(self.feature)), dtype=np.int64)
+        rows = (np.arange(len(X)) * X.shape[1])[:, None]
+        trees = (np.arange(len(self.feature)) * self.feature.shape[1])[None, :]
+        narrow = X.astype(np.float32).ravel()
+        place = np.repeat(trees, len(X), axis=0)  # of each row's node in all trees laid end to end
         for _ in range(DEPTH):
-            goes_left = narrow[rows, self.feature[trees, node]] <= self.threshold[trees, node]
-            node = np.where(goes_left, self.left[trees, node], self.right[trees, node])
-        return np.asarray(self.start[0] + self.value[trees, node].sum(axis=1), dtype=np.float64)
+            goes_left = narrow.take(rows + self.feature.take(place)) <= self.threshold.take(place)
+            place = trees + np.where(goes_left, self.left.take(place), self.right.take(place))
+        return np.asarray(self.start[0] + self.value.take(place).sum(axis=1), dtype=np.float64)
 
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return all that was learned."""

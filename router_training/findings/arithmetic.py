@@ -49,8 +49,8 @@ def find(prompt: str, answer: str) -> Finding:
 
     It counts, and takes no share: a share could be watered down by equations that nobody needs.
     """
-    asked = {_key(left, right) for left, right in equations(prompt)}
     told = {_key(left, right): (left, right) for left, right in equations(answer)}
+    asked = {_key(left, right) for left, right in equations(prompt)} if told else set()
     checked = [sides for key, sides in told.items() if key not in asked]
     wrong = [f"{left} = {right}" for left, right in checked if not holds(left, right)]
     if not checked:
