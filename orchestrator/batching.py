@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Collection
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
 
 from router_training.contract import Forecast, Forecaster, Forecasts, Task
 
@@ -14,16 +16,27 @@ MOST_AT_ONCE = 8
 Row = tuple[Forecast, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting:
+    """Who waits for the forecasts of a prompt, and in which event loop."""
+
+    prompt: str
+    found: asyncio.Future[Row]
+    loop: asyncio.AbstractEventLoop
+
+
 class Batcher:
     """Forecasts one task at a time for whoever calls it, and all that wait at once for whoever awaits `later`.
 
-    Nobody waits for a batch to fill: the worker takes what has arrived while it was busy, at most MOST_AT_ONCE.
+    Nobody waits for a batch to fill: the worker takes what has arrived while it was busy, at most MOST_AT_ONCE, and wakes
+    the event loop once for all of them.
     """
 
     def __init__(self, policy: Forecaster, models: Collection[str]) -> None:
         self._policy, self._models = policy, models
         self._lock = threading.Lock()
-        self._waiting: list[tuple[str, Future[Row]]] = []
+        self._waiting: list[_Waiting] = []
+        self._is_busy = False
         self._worker = ThreadPoolExecutor(1, "forecast")
 
     def __call__(self, task: Task) -> Row:
@@ -32,26 +45,48 @@ class Batcher:
 
     async def later(self, task: Task) -> Row:
         """Return what a call returns, made in the worker together with what else is waiting."""
-        found: Future[Row] = Future()
+        loop = asyncio.get_running_loop()
+        found: asyncio.Future[Row] = loop.create_future()
         with self._lock:
-            self._waiting.append((task.prompt, found))
-        asyncio.get_running_loop().run_in_executor(self._worker, self._work)
-        return await asyncio.wrap_future(found)
+            self._waiting.append(_Waiting(task.prompt, found, loop))
+            is_idle, self._is_busy = not self._is_busy, True
+        if is_idle:
+            self._worker.submit(self._work)
+        return await found
 
     def _work(self) -> None:
+        """Serve until nobody waits."""
+        while batch := self._next():
+            if asked := [one for one in batch if not one.found.cancelled()]:
+                self._serve(asked)
+
+    def _next(self) -> list[_Waiting]:
         with self._lock:
             batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
-        batch = [(prompt, found) for prompt, found in batch if found.set_running_or_notify_cancel()]
-        if not batch:  # an earlier turn of the worker took them along
-            return
+            self._is_busy = bool(batch)
+        return batch
+
+    def _serve(self, batch: list[_Waiting]) -> None:
+        rows: list[Row] | Exception
         try:
-            forecasts = self._policy.forecast([prompt for prompt, _ in batch])
+            forecasts = self._policy.forecast([one.prompt for one in batch])
+            rows = [self._row(forecasts, i) for i in range(len(batch))]
         except Exception as error:  # noqa: BLE001  # a worker hands over whatever was raised
-            for _, found in batch:
-                found.set_exception(error)
-            return
-        for i, (_, found) in enumerate(batch):
-            found.set_result(self._row(forecasts, i))
+            rows = error
+        for loop in {one.loop for one in batch}:
+            with suppress(RuntimeError):  # a loop that was closed has nobody left who waits
+                loop.call_soon_threadsafe(_deliver, loop, batch, rows)
 
     def _row(self, forecasts: Forecasts, i: int) -> Row:
         return tuple(one for one in forecasts.row(i) if one.model in self._models)
+
+
+def _deliver(loop: asyncio.AbstractEventLoop, batch: list[_Waiting], rows: list[Row] | Exception) -> None:
+    """Tell those who wait in this loop, which runs it."""
+    for i, one in enumerate(batch):
+        if one.loop is not loop or one.found.done():
+            continue
+        if isinstance(rows, Exception):
+            one.found.set_exception(rows)
+        else:
+            one.found.set_result(rows[i])

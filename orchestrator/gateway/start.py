@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, cast
@@ -30,6 +31,9 @@ from orchestrator.health import Health
 from orchestrator.settings import HANDED_OVER, Settings
 
 logger = logging.getLogger(__name__)
+
+SWITCH_S = 0.0005
+"""How long the event loop keeps the interpreter from the thread that encodes, which asks for it at every text."""
 
 
 def assembled(settings: Settings, environment: Mapping[str, str]) -> FastAPI:
@@ -110,6 +114,7 @@ def say_who_is_served(settings: Settings) -> None:
 
 def from_environment() -> FastAPI:
     """Return the gateway of a worker process, whose parent has handed over the settings."""
+    sys.setswitchinterval(SWITCH_S)
     return assembled(Settings.from_json(os.environ[HANDED_OVER]), os.environ)
 
 
@@ -132,6 +137,7 @@ def serve(settings: Settings) -> None:
         "backlog": 4096,
     }
     if settings.workers == 1:
+        sys.setswitchinterval(SWITCH_S)
         uvicorn.run(assembled(settings, os.environ), **options)
         return
     # a worker that cannot start is started again and again: what is wrong is said here, once
