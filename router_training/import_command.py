@@ -139,10 +139,10 @@ def _summary(console: Console, found: Gathered) -> None:
         f"{found.n_graded:,} of them graded."
     )
     for reason, count in found.errors.most_common(3):
-        console.print(f"{count:,} calls failed and have no answer: {reason}", markup=False)
+        console.print(f"Failed calls, which are missing answers: {count:,} x {reason}", markup=False)
     if found.first is not None:
         console.print(
-            f"{found.n_rejected:,} were left out and are listed in {found.rejected_path}; the first: {found.first.place}: "
+            f"Left out: {found.n_rejected:,}, listed in {found.rejected_path}; the first: {found.first.place}: "
             f"{found.first.reason}",
             markup=False,
             style="yellow",

@@ -219,7 +219,7 @@ def test_one_id_for_two_prompts_and_one_prompt_twice_are_rejected_where_they_com
         (3, "task '1' had another prompt before"),
         (5, f"task '1' and model 'gpt-4' already stand in {tmp_path / 'prompts.csv'}, line 2"),
     ]
-    assert "2 were left out" in " ".join(done.output.split())
+    assert "Left out: 2, listed in" in " ".join(done.output.split())
 
 
 def test_a_stray_quote_in_row_70001_costs_that_row(tmp_path):
