@@ -90,7 +90,7 @@ def judged(
     if verdict.dry_run:
         what = "would win and serve (dry run: nothing changes)" if won else what
     figures = (
-        f"{difference.value:+.4f} hull lift against {rival} ({1.0 - 2.0 * gate.level_of(tries):.3g} interval "
+        f"{difference.value:+.4f} hull lift against {rival} ({100.0 * (1.0 - 2.0 * gate.level_of(tries)):.4g}% interval "
         f"{difference.low:+.4f} to {difference.high:+.4f}, {len(grid)} gold tasks, try {tries} on them)"
     )
     failed = [rule.rule for rule in rules[1:] if not rule.holds]

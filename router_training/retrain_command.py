@@ -118,20 +118,21 @@ def render_rules(verdict: Verdict) -> Table:
 
 
 def render_biases(verdict: Verdict) -> Table:
-    """Return what the verifier says too much, by model and by task type."""
+    """Return what the verifier says too much: by model, and of the task types those where it is surely off."""
+    shown = [one for one in verdict.biases if one.of == "model" or not one.bias.low <= 0.0 <= one.bias.high]
     page = Table(
         title="How the verifier errs, on answers with a gold grade (95% intervals)", title_justify="left"
     )
     page.add_column("answers of")
     for name in ("graded", "of", "says too much", "quality, corrected"):
         page.add_column(name, justify="right")
-    for one in verdict.biases:
+    for one in shown:
         page.add_row(
             one.name,
             f"{one.n:,}",
             f"{one.n_heard:,}",
             f"{one.bias.value:+.3f} ({one.bias.low:+.3f} to {one.bias.high:+.3f})",
-            f"{one.quality.value:.3f} ({one.quality.low:.3f} to {one.quality.high:.3f})",
+            f"{one.quality.value:.3f} ({max(one.quality.low, 0.0):.3f} to {min(one.quality.high, 1.0):.3f})",
         )
     return page
 

@@ -31,11 +31,12 @@ Z = 1.96
 
 @dataclass(frozen=True, slots=True)
 class Bias:
-    """What the verifier says too much about one model or task type: mean label less mean gold on `n` graded answers.
+    """What the verifier says too much about one model or task type, as `of` says: mean label less mean gold on `n` graded answers.
 
     `quality` is the mean quality of all `n_heard` answers, corrected; both with 95% intervals.
     """
 
+    of: str
     name: str
     n: int
     n_heard: int
@@ -130,20 +131,24 @@ def biases(heard: Sequence[Outcome], gold: Sequence[Outcome]) -> tuple[Bias, ...
     error = np.full(len(said), np.nan)
     error[places] = labels[places] - quality
     found = []
-    for names in ([one.model for one in said], [one.task_type or "" for one in said]):
+    for of, names in (
+        ("model", [one.model for one in said]),
+        ("task type", [one.task_type or "" for one in said]),
+    ):
         column = np.array(names, dtype=object)
         for name in sorted(set(names) - {""}):
             rows = column == name
             if (np.isfinite(error) & rows).sum() >= 2:
-                found.append(_bias(name, labels[rows], error[rows]))
+                found.append(_bias(of, name, labels[rows], error[rows]))
     return tuple(found)
 
 
-def _bias(name: str, labels: FloatArray, error: FloatArray) -> Bias:
+def _bias(of: str, name: str, labels: FloatArray, error: FloatArray) -> Bias:
     known = error[np.isfinite(error)]
     bias, own = float(known.mean()), float(known.var(ddof=1) / len(known))
     quality, half = float(labels.mean()) - bias, Z * float(np.sqrt(own + labels.var() / len(labels)))
     return Bias(
+        of,
         name,
         len(known),
         len(labels),
