@@ -82,7 +82,7 @@ def test_nothing_is_lost_or_doubled(tmp_path, mlflow_database, request_record):
             process = carrier(folder, address)
             time.sleep(wait_s)
             process.send_signal(signal.SIGKILL)
-            process.wait(30)
+            process.communicate(timeout=30)
     waiting = list(folder.glob(SEALED))
     assert waiting, "the carrier was killed before it was done"
     with pytest.raises(UsageError):
