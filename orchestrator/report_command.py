@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from router_training.contract import Catalogue
     from router_training.judging.comparison import Comparison, Way
     from router_training.judging.controls import Grid
+    from router_training.judging.evaluation_result import Evaluation
     from router_training.outcomes import OutcomeTable
     from router_training.serving import Opened
 
@@ -43,6 +44,9 @@ def report(
         str | None,
         typer.Option("--strategies", help="Compare these strategies too: all, or 'cascade, ensemble'."),
     ] = None,
+    track: Annotated[
+        bool, typer.Option("--track/--no-track", help="Log figures and files to MLflow as a run of its own.")
+    ] = False,
 ) -> None:
     """Write one page that shows what routing saves, at what quality, and how sure that is; it opens from disk.
 
@@ -75,7 +79,6 @@ def report(
         told.append(_compared(opened, others, part, table, catalogue, dials, names, resamples))
         return told[0]
 
-    wanted = bool(others or names or len(dials) > 1)
     with progress_bars(console) as progress:
         found = judge(
             opened.policy,
@@ -83,16 +86,36 @@ def report(
             out,
             n_boot=resamples,
             progress=progress,
-            compare_with=compare_with if wanted else None,
+            compare_with=compare_with if others or names or len(dials) > 1 else None,
         )
     console.print(found.part)
     console.print(saving_sentence(found.evaluation), style="bold")
     if told:
         console.print("\n".join(compared(told[0])), markup=False, highlight=False, soft_wrap=True)
+    if track:
+        place = _track(found.evaluation, out, {"router": opened.origin, "outcomes": str(data)}, bool(told))
+        console.print(f"MLflow ({place}) keeps them.")
     others_written = [name for name in (*REPORTS, *FIGURES) if name != PAGE]
     console.print(
         f"{out / PAGE} opens in any browser; {', '.join(others_written)} lie beside it.", soft_wrap=True
     )
+
+
+def _track(evaluation: Evaluation, out: Path, params: Mapping[str, str], is_compared: bool) -> str:
+    """Log a judgement with the files in `out` as a run; return where MLflow keeps it."""
+    from router_training.reporting.files import COMPARISON, FIGURES, REPORTS
+    from router_training.tracking import open_store  # spares mlflow, 2 s
+
+    store = open_store()
+    reports = (*REPORTS, COMPARISON) if is_compared else REPORTS
+    store.log_evaluation(
+        metrics=evaluation.metrics(),
+        params={**params, "n_boot": evaluation.n_boot},
+        figures=[out / name for name in FIGURES],
+        reports=[out / name for name in reports],
+        tags={"verdict": evaluation.verdict},
+    )
+    return store.place
 
 
 def _compared(

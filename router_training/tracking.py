@@ -146,6 +146,23 @@ class Store:
                 self._client.log_artifacts(run_id, str(answer_model_dir), "router/answer_model")
             return TrainingRun(run_id, self._register(run_id))
 
+    def log_evaluation(
+        self,
+        *,
+        metrics: Mapping[str, float],
+        params: Mapping[str, object],
+        figures: Sequence[Path] = (),
+        reports: Sequence[Path] = (),
+        tags: Mapping[str, str] | None = None,
+    ) -> str:
+        """Log a judgement under the names that training uses, so that runs stand side by side; return the run id."""
+        with self._run("evaluation", tags) as run_id:
+            self._log_values(run_id, params, metrics)
+            for place, paths in {"figures": figures, "reports": reports}.items():
+                for path in paths:
+                    self._client.log_artifact(run_id, str(path), place)
+            return run_id
+
     def log_verdict(
         self,
         *,

@@ -57,6 +57,18 @@ def test_a_training_run_keeps_parameters_metrics_figures_and_digest(store, polic
     assert listed == {"figures/curve.png", "reports/evaluation.json"}
 
 
+def test_a_judgement_is_a_run_with_the_metrics_that_training_has(store, tmp_path):
+    page = tmp_path / "report.html"
+    page.write_text("<!doctype html>")
+    run_id = store.log_evaluation(metrics={"lift": 0.05}, params={"router": "x"}, reports=[page])
+    kept = MlflowClient(store.uri).get_run(run_id)
+    assert (kept.data.metrics, kept.data.params) == ({"lift": 0.05}, {"router": "x"})
+    assert kept.data.tags["pointsman.kind"] == "evaluation"
+    assert [entry.path for entry in MlflowClient(store.uri).list_artifacts(run_id, "reports")] == [
+        "reports/report.html"
+    ]
+
+
 def test_a_folder_without_files_is_not_registered(store, tmp_path):
     with pytest.raises(UsageError, match="nowhere holds no files"):
         store.log_training(tmp_path / "nowhere")
