@@ -42,10 +42,10 @@ check: install ## style, types and import rules
 	$(BIN)/lint-imports
 
 bench: install ## timings, as ratios against a baseline in the same run
-	$(BIN)/pytest tests/benchmarks --ignore tests/benchmarks/test_quality.py --ignore tests/benchmarks/test_joint.py --ignore tests/benchmarks/test_loop.py -m benchmark --benchmark-columns=min,median,iqr,rounds -s
+	$(BIN)/pytest tests/benchmarks --ignore tests/benchmarks/test_quality.py --ignore tests/benchmarks/test_joint.py --ignore tests/benchmarks/test_active.py --ignore tests/benchmarks/test_loop.py -m benchmark --benchmark-columns=min,median,iqr,rounds -s
 
 bench-quality: install ## is it better than constants, shuffled labels and published routers? (needs the public tables)
-	$(BIN)/pytest tests/benchmarks/test_quality.py tests/benchmarks/test_joint.py -m benchmark -s
+	$(BIN)/pytest tests/benchmarks/test_quality.py tests/benchmarks/test_joint.py tests/benchmarks/test_active.py -m benchmark -s
 
 bench-loop: install ## a stream through the graph: static, retrained on verifier labels, corrected, with gold, oracle; and a model that breaks
 	$(BIN)/pytest tests/benchmarks/test_loop.py -m benchmark -s

@@ -96,9 +96,21 @@ def _today() -> date:
 
 
 def _require_new(card: str, models: Path) -> None:
+    """Check that the file has no such card yet, and is one to which a card can be added.
+
+    Raises:
+        UsageError: if the card is there.
+        DataError: if the file cannot be read.
+    """
+    import tomllib
+
     from router_training.catalogue import load_catalogue
 
-    if models.exists() and models.read_text(encoding="utf-8").strip() and card in load_catalogue(models):
+    try:
+        there = tomllib.loads(models.read_text(encoding="utf-8")) if models.exists() else {}
+    except (OSError, ValueError):
+        there = {"models": load_catalogue(models)}  # says what is wrong with it
+    if "models" in there and card in load_catalogue(models):
         raise UsageError(f"{models} has a card {card!r} already; edit it there, or give another --name")
 
 
@@ -166,7 +178,13 @@ def _append(models: Path, card: str, entries: Mapping[str, tuple[Any, str]]) -> 
         *(f"{key} = {json.dumps(value)}" for key, (value, _) in entries.items()),
     ]
     gap = "" if not before else "\n" if before.endswith("\n") else "\n\n"
-    models.write_text(before + gap + "\n".join(lines) + "\n", encoding="utf-8")
+    try:
+        models.parent.mkdir(parents=True, exist_ok=True)
+        models.write_text(before + gap + "\n".join(lines) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{models} cannot be written ({error.strerror}); name another with --models"
+        ) from error
 
 
 def _show(console: Console, card: str, models: Path, entries: Entries, price: Price | None) -> None:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from router_training.contract import DataError, Task
+from router_training.contract import DataError, Task, UsageError
 from router_training.import_command import columns_said
 from router_training.importing.records import Record, Rejected
 
@@ -48,6 +48,7 @@ def from_hf(
         typer.Option("--grader", help="How answers are graded. Default: by what the right answers are."),
     ] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first so many.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the tasks that are there.")] = False,
 ) -> None:
     """Make tasks of a Hugging Face data set: fetched from the hub, or as `save_to_disk` left it in a folder.
 
@@ -61,6 +62,8 @@ def from_hf(
 
     if grader is not None:
         graders.load(grader)
+    if out.exists() and not overwrite:
+        raise UsageError(f"{out} exists; name another file, or say --overwrite")
     said = columns_said(column)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(name) if Path(name).is_dir() else fetch(name, Path(scratch), config=config)

@@ -299,6 +299,12 @@ def test_a_run_that_breaks_leaves_no_half_table(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DataError, match="cannot be written"):
+        gather(iter([Cell(HERE, {"prompt": "Q", "model": "m"})]), tmp_path / "file" / "outcomes.parquet")
+
+
 def test_long_texts_are_written_in_small_groups(tmp_path):
     cells = (Cell(HERE, {"prompt": f"{i}" + "x" * 30_000_000, "model": "m", "quality": 1}) for i in range(5))
     gather(cells, tmp_path / "outcomes.parquet")

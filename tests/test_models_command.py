@@ -80,6 +80,16 @@ def test_what_nobody_knows_is_asked_for(tmp_path, model, options, complaint):
     assert isinstance(done.exception, UsageError) and complaint in str(done.exception) and not path.exists()
 
 
+def test_a_file_of_comments_gets_its_first_card_and_a_broken_one_is_left_alone(tmp_path):
+    path = tmp_path / "models.toml"
+    path.write_text("# nothing yet\n")
+    assert add(tmp_path)[1].exit_code == 0 and "gpt-4o-mini" in load_catalogue(path)
+    for broken in (b"[models", "[models.a]\n# Z\xfcrich".encode("latin-1")):
+        path.write_bytes(broken)
+        _, done = add(tmp_path)
+        assert isinstance(done.exception, DataError) and path.read_bytes() == broken
+
+
 def test_a_card_is_never_added_twice(tmp_path):
     add(tmp_path)
     path, done = add(tmp_path)

@@ -65,6 +65,20 @@ def test_matrices_hold_each_outcome_in_its_cell():
     assert table.task_types == [None, None]
 
 
+def test_ids_that_are_numbers_in_one_file_and_text_in_another_are_the_same(tmp_path):
+    frame = rows(2).assign(task_id=[7.0, 7.0, 8.0, 8.0])
+    frame.to_parquet(tmp_path / "floats.parquet")
+    frame.assign(task_id=["7", "7", "8", "8"]).to_csv(tmp_path / "text.csv", index=False)
+    (tmp_path / "mixed.jsonl").write_text(
+        "\n".join(
+            json.dumps(row)
+            for row in frame.assign(task_id=pd.Series([7, "7", 8.0, "8"], dtype=object)).to_dict("records")
+        )
+    )
+    found = {load_outcomes(tmp_path / name).digest for name in ("floats.parquet", "text.csv", "mixed.jsonl")}
+    assert len(found) == 1
+
+
 def test_a_sparse_grid_leaves_missing_cells_missing():
     table = OutcomeTable.from_frame(rows(2).drop(index=1))
     assert np.isnan(table.quality[0, 1])

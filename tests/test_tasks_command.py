@@ -35,7 +35,9 @@ def save(folder, columns, shards=1):
 
 def made(folder, tmp_path, *options):
     out = tmp_path / "tasks.jsonl"
-    done = CliRunner().invoke(app, ["tasks", "from-hf", str(folder), "--out", str(out), *options])
+    done = CliRunner().invoke(
+        app, ["tasks", "from-hf", str(folder), "--out", str(out), "--overwrite", *options]
+    )
     tasks = [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
     return tasks, done
 
@@ -117,6 +119,13 @@ def test_a_limit_is_kept_and_the_grader_can_be_named(tmp_path):
 def test_what_cannot_be_is_said_before_anything_is_written(tmp_path, options, complaint):
     tasks, done = made(save(tmp_path / "set", ROWS), tmp_path, *options)
     assert isinstance(done.exception, PointsmanError) and complaint in str(done.exception) and not tasks
+
+
+def test_tasks_that_are_there_are_not_overwritten_unasked(tmp_path):
+    folder, out = save(tmp_path / "set", ROWS), tmp_path / "tasks.jsonl"
+    out.write_text("mine")
+    done = CliRunner().invoke(app, ["tasks", "from-hf", str(folder), "--out", str(out)])
+    assert "--overwrite" in str(done.exception) and out.read_text() == "mine"
 
 
 def test_a_damaged_data_set_is_one_sentence(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,20 +53,27 @@ def gather(
         raise UsageError(f"--out {out} does not end in .parquet; name it outcomes.parquet, for example")
     if out.exists() and not overwrite:
         raise UsageError(f"{out} exists; name another file, or say --overwrite")
-    out.parent.mkdir(parents=True, exist_ok=True)
     found = Gathered(out)
     part = out.with_suffix(".parquet.part")
     try:
+        out.parent.mkdir(parents=True, exist_ok=True)
         with found.rejected_path.open("w", encoding="utf-8") as rejects:
             _write(_accepted(cells, found, rejects, full_marks), part)
         if not found.n_outcomes:
             raise DataError(_nothing(found))
         part.replace(out)
+    except OSError as error:
+        raise DataError(f"{out} cannot be written ({error.strerror or error}); name another file") from error
     finally:
+        _tidy(part, found)
+    return found
+
+
+def _tidy(part: Path, found: Gathered) -> None:
+    with suppress(OSError):  # a folder that is none, or may not be written: that was said already
         part.unlink(missing_ok=True)
         if not found.n_rejected:
             found.rejected_path.unlink(missing_ok=True)
-    return found
 
 
 def _nothing(found: Gathered) -> str:

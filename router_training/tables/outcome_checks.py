@@ -148,6 +148,8 @@ def _texts(rows: Rows, name: str) -> pd.Series[Any]:
 
 def _unicode(rows: Rows, name: str) -> pd.Series[Any]:
     column = rows.frame[name]
+    if name == "task_id" and column.dtype.kind in "fO":
+        column = pd.Series([_whole(value) for value in column], index=column.index, dtype=object)
     if column.dtype == object:
         column = pd.Series([_json_text(value) for value in column], index=column.index, dtype=object)
     try:
@@ -159,6 +161,11 @@ def _unicode(rows: Rows, name: str) -> pd.Series[Any]:
         raise DataError(
             f"{rows.place(i)}: {name} holds half a character (a lone surrogate); write it as UTF-8"
         ) from error
+
+
+def _whole(value: Any) -> Any:
+    """Return an id that was read as 7.0 as 7: a column of numbers with a gap becomes one of floats."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _json_text(value: Any) -> Any:
