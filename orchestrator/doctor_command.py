@@ -45,11 +45,13 @@ def doctor(
 
     try:
         settings = Settings.read(os.environ, router=router, models=models, host=host)
+        is_there = settings.secrets is not None and settings.secrets.is_file()
+        environment = settings.surroundings(os.environ) if is_there else os.environ
     except UsageError as error:
         said, _, remedy = str(error).partition("; ")
         found = [Finding("settings", "broken", said, remedy)]
     else:
-        found = list(examine(Patient(settings, os.environ, timeout_s)))
+        found = list(examine(Patient(settings, environment, timeout_s)))
     console = Console(highlight=False, soft_wrap=True)
     if as_json:
         console.print_json(data=plain(found))

@@ -24,6 +24,7 @@ class Settings:
     outcomes that explanations show the nearest of. `strategy` answers `auto`, and
     `stream_strategy` those streams that name none: tokens once shown cannot be taken back, so nothing may check them.
     `concurrency` requests are answered at once, `queue` more wait for up to `queue_s`, all others get 503.
+    `secrets` is a file of NAME=VALUE lines that holds endpoints' keys which the environment does not.
     `log` is what the spool keeps of prompts and answers: full, hash or none. `explore` is the share of requests that
     another model answers, by chance and within all limits, so that traffic can be learnt from; 0 is off.
     `demote` lets the best constant serve while the measured benefit of routing is in doubt.
@@ -68,6 +69,14 @@ class Settings:
         }
         return cls(**{**known, **{name: value for name, value in given.items() if value is not None}})
 
+    def surroundings(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """Return the environment, with what the file of secrets says of variables that it does not hold.
+
+        Raises:
+            UsageError: if the file cannot be read, or a line is not NAME=VALUE.
+        """
+        return {**(_told_in(self.secrets) if self.secrets is not None else {}), **environment}
+
     def to_json(self) -> str:
         """Return the settings as text that `from_json` reads."""
         return json.dumps(asdict(self), default=str)
@@ -81,6 +90,28 @@ class Settings:
             name: Path(text) for name, text in known.items() if text is not None and "Path" in types[name]
         }
         return cls(**{**known, **paths})
+
+
+def _told_in(path: Path) -> dict[str, str]:
+    """Return the variables that a file sets: blank lines and those that begin with # are skipped, quotes taken off."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise UsageError(
+            f"the secrets file {path} cannot be read ({reason}); mend POINTSMAN_SECRETS"
+        ) from error
+    found: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        name, equals, value = line.strip().removeprefix("export ").partition("=")
+        if not line.strip() or name.startswith("#"):
+            continue
+        if not equals or not name.strip().isidentifier():
+            raise UsageError(f"line {number} of the secrets file {path} is not NAME=VALUE; mend it")
+        value = value.strip()
+        is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
+        found[name.strip()] = value[1:-1] if is_quoted else value
+    return found
 
 
 def _read(name: str, kind: str, text: str) -> Any:

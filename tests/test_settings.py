@@ -26,3 +26,22 @@ def test_a_variable_that_cannot_be_read_is_named(name, value):
 def test_a_worker_process_gets_the_very_same_settings():
     settings = Settings(router=Path("runs/demo"), demo=True, queue_s=1.5)
     assert Settings.from_json(settings.to_json()) == settings
+
+
+def test_keys_may_stand_in_a_file_and_the_environment_wins(tmp_path):
+    file = tmp_path / "providers.env"
+    file.write_text("# keys\n\nexport A_KEY='one=1'\nB_KEY = two \nC_KEY=\n")
+    found = Settings(secrets=file).surroundings({"B_KEY": "mine"})
+    assert found == {"A_KEY": "one=1", "B_KEY": "mine", "C_KEY": ""}
+    assert Settings().surroundings({"X": "y"}) == {"X": "y"}
+
+
+@pytest.mark.parametrize("text", ["sk-secret", "two words=3", "=x"])
+def test_a_file_of_secrets_that_cannot_be_read_is_refused_without_showing_it(tmp_path, text):
+    file = tmp_path / "providers.env"
+    file.write_text(text)
+    with pytest.raises(UsageError, match="line 1 of the secrets file") as error:
+        Settings(secrets=file).surroundings({})
+    assert text not in str(error.value)
+    with pytest.raises(UsageError, match="cannot be read"):
+        Settings(secrets=tmp_path / "none").surroundings({})

@@ -39,7 +39,8 @@ def _client(
 ) -> BaseChatModel:
     key = api_key(card, environment)
     if card.provider != "openai":
-        return OtherProvider(inner=chat_model(card, environment), card_name=card.name)
+        known = None if key is None else SecretStr(key)
+        return OtherProvider(inner=chat_model(card, environment), card_name=card.name, api_key=known)
     return Endpoint(card=card, session=session, api_key=None if key is None else SecretStr(key))
 
 
@@ -48,6 +49,7 @@ class OtherProvider(BaseChatModel):
 
     inner: SkipValidation[BaseChatModel]
     card_name: str
+    api_key: SecretStr | None = None  # so that no error message shows it
 
     @property
     def _llm_type(self) -> str:

@@ -115,7 +115,8 @@ def say_who_is_served(settings: Settings) -> None:
 def from_environment() -> FastAPI:
     """Return the gateway of a worker process, whose parent has handed over the settings."""
     sys.setswitchinterval(SWITCH_S)
-    return assembled(Settings.from_json(os.environ[HANDED_OVER]), os.environ)
+    settings = Settings.from_json(os.environ[HANDED_OVER])
+    return assembled(settings, settings.surroundings(os.environ))
 
 
 def serve(settings: Settings) -> None:
@@ -124,6 +125,7 @@ def serve(settings: Settings) -> None:
     Raises:
         PointsmanError: if there is nothing to serve, or something cannot be read.
     """
+    environment = settings.surroundings(os.environ)
     say_who_is_served(settings)
     options: dict[str, Any] = {
         "host": settings.host,
@@ -138,13 +140,10 @@ def serve(settings: Settings) -> None:
     }
     if settings.workers == 1:
         sys.setswitchinterval(SWITCH_S)
-        uvicorn.run(assembled(settings, os.environ), **options)
+        uvicorn.run(assembled(settings, environment), **options)
         return
     # a worker that cannot start is started again and again: what is wrong is said here, once
-    accounts = Accounts(settings.keys)
-    check_binding(settings.host, guarded=Keys(accounts).configured())
-    accounts.close()
-    Opener(settings, aiohttp.ClientSession, os.environ, Health()).open()
+    Opener(settings, aiohttp.ClientSession, environment, Health()).open()
     os.environ[HANDED_OVER] = settings.to_json()
     uvicorn.run(
         "orchestrator.gateway.start:from_environment", factory=True, workers=settings.workers, **options

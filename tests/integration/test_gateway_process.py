@@ -39,9 +39,11 @@ def process(folder, upstream_url, *arguments, names=("m0",), **environment):
         one.bind(("127.0.0.1", 0))
         port = one.getsockname()[1]
     (folder / "models.toml").write_text(models_toml(upstream_url, names))
+    secrets = folder.parent / "secrets.env"  # where no search for the key looks
+    secrets.write_text(f"UPSTREAM_KEY={KEY}\n")
     command = [sys.executable, "-c", "from orchestrator.cli import main; main()", "serve"]
     command += ["--models", "models.toml", "--port", str(port), *arguments]
-    surroundings = {**os.environ, "UPSTREAM_KEY": KEY, **environment}
+    surroundings = {**os.environ, "POINTSMAN_SECRETS": str(secrets), **environment}
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=surroundings)
     try:
