@@ -9,16 +9,20 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from router_training import labelling
-from router_training.contract import DataError, ModelCard, Task
+from router_training.contract import DataError, ModelCard, Outcome, Task
 from router_training.labels.asking import Plan
 from router_training.labels.budget import Budget, Limits
 from router_training.labels.calls import send
+from router_training.labels.grading import Grading
 from router_training.labels.journal import Journal, Writer, opened_writer
+from router_training.outcomes import load_outcomes
+from router_training.tables.outcome_parts import write_parts
 from tests.counting_server import counting_server
 
 TASKS = [Task(f"What is {n} + 1?", f"sum-{n}", "sum", str(n + 1), "numeric") for n in range(40)]
@@ -267,3 +271,37 @@ def test_cells_are_asked_again_with_their_key_and_others_with_a_fresh_one(tmp_pa
         done = labelling.label(TASKS[:2], model, tmp_path, asker=asker)
     assert [call.key == "k" * 32 for call in calls] == [True, False]
     assert done.tally.usd == pytest.approx(0.5 + 2 * 120e-6), "the doubt counts: it may have been paid for"
+
+
+def test_many_outcomes_are_written_in_parts_that_read_as_one_table(tmp_path, monkeypatch):
+    with counting_server() as server:
+        labelling.label(TASKS, cards(server, "right", "wrong"), tmp_path / "whole")
+        monkeypatch.setattr(labelling, "ROWS_PER_PART", 30)
+        (tmp_path / "parts").mkdir()
+        (tmp_path / "whole" / "journal.jsonl").rename(tmp_path / "parts" / "journal.jsonl")
+        monkeypatch.setattr(labelling, "write_parts", partial(write_parts, rows_per_part=30))
+        done = labelling.label(TASKS, cards(server, "right", "wrong"), tmp_path / "parts")
+    assert done.path.is_dir() and done.n_outcomes == done.n_graded == 80
+    assert len(list(done.path.iterdir())) == 3
+    assert load_outcomes(done.path).digest == load_outcomes(tmp_path / "whole" / "outcomes.parquet").digest
+
+
+def test_writing_fewer_parts_leaves_no_old_ones(tmp_path):
+    rows = [Outcome(f"t{i}", "p", "m", 1.0) for i in range(10)]
+    assert write_parts(rows, tmp_path, rows_per_part=3) == 10
+    assert write_parts(rows[:4], tmp_path, rows_per_part=3) == 4
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["part-00000.parquet", "part-00001.parquet"]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_as_many_processes_as_one_likes_give_the_same_grades(tmp_path, workers):
+    tasks = [Task(f"p{i}", f"t{i}", reference=str(i % 7), grader="numeric") for i in range(2_100)]
+    rows = [
+        {"task_id": t.task_id, "model": "m", "prompt": t.prompt, "response": f"It is {i % 5}."}
+        for i, t in enumerate(tasks)
+    ]
+    (tmp_path / "journal.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    card = {"m": ModelCard("m", 1.0, 1.0)}
+    how = Grading(workers=workers)
+    done = labelling.label(tasks, card, tmp_path, grading=how, ask_models=False)
+    assert [outcome.quality for outcome in done.outcomes()] == [float(i % 7 == i % 5) for i in range(2_100)]

@@ -8,6 +8,7 @@ accepts, its docstring what it cannot judge. A function of one's own is named `m
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
@@ -36,6 +37,7 @@ def runs_code(name: str) -> bool:
     return name in RUNS_CODE or ":" in name
 
 
+@cache
 def load(name: str) -> Grader:
     """Return the `grade` function of the grader called `name`, or the function at an import path.
 

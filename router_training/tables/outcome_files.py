@@ -38,14 +38,14 @@ def frame_rows(frame: pd.DataFrame, origin: str) -> Rows:
 
 
 def read_rows(path: str | Path) -> Rows:
-    """Read a CSV, JSONL or Parquet file.
+    """Read a CSV, JSONL or Parquet file, or a folder of parts that `pointsman label` wrote.
 
     Raises:
         DataError: if the file is absent, a directory, empty, of another kind, or cannot be parsed.
     """
     path = Path(path)
     if path.is_dir():
-        raise DataError(f"{path} is a directory, not a file of outcomes; name a file inside it")
+        return _read_parts(path)
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise DataError(
@@ -61,6 +61,14 @@ def read_rows(path: str | Path) -> Rows:
     if not raw.strip():
         raise DataError(f"{path} is empty; it needs one row per task and model")
     return reader(raw, str(path))
+
+
+def _read_parts(folder: Path) -> Rows:
+    parts = sorted(folder.glob("part-*.parquet"))
+    if not parts:
+        raise DataError(f"{folder} is a directory, not a file of outcomes; name a file inside it")
+    rows = [_read_parquet(part.read_bytes(), str(part)).frame for part in parts]
+    return frame_rows(pd.concat(rows, ignore_index=True), str(folder))
 
 
 def _text(raw: bytes, origin: str) -> str:

@@ -62,20 +62,25 @@ def _schema() -> Any:
     )
 
 
-def _write(outcomes: Iterator[Outcome], path: Path) -> int:
+def _table(rows: list[Outcome], schema: Any) -> Any:
     import pyarrow as pa
+
+    return pa.table({name: [getattr(row, name) for row in rows] for name in schema.names}, schema)
+
+
+def _write(outcomes: Iterator[Outcome], path: Path) -> int:
     import pyarrow.parquet as pq
 
     schema, n = _schema(), 0
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        rows: list[dict[str, Any]] = []
+        rows: list[Outcome] = []
         size = 0
         for outcome in outcomes:
-            rows.append({name: getattr(outcome, name) for name in schema.names})
+            rows.append(outcome)
             n += 1
             size += len(outcome.prompt) + len(outcome.response or "")
             if len(rows) == _ROWS_AT_ONCE or size > _TEXT_AT_ONCE:
-                writer.write_table(pa.Table.from_pylist(rows, schema))
+                writer.write_table(_table(rows, schema))
                 rows, size = [], 0
-        writer.write_table(pa.Table.from_pylist(rows, schema))
+        writer.write_table(_table(rows, schema))
     return n
