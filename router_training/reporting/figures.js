@@ -114,8 +114,8 @@ class Tasks {
   }
 
   /** Means at a dial, beside the best constant on the same tasks, with 95 % intervals by the central limit theorem. */
-  at(dial, rows = null) {
-    const chosen = this.choose(dial), count = rows ? rows.length : this.n, { m, best } = this;
+  at(dial, rows = null, chosen = this.choose(dial)) {
+    const count = rows ? rows.length : this.n, { m, best } = this;
     const means = this.means(chosen, rows), fixed = this.means(new Uint8Array(this.n).fill(best), rows);
     const share = fixed.usd > 0 ? means.usd / fixed.usd : NaN;
     let gains = 0, squares = 0, residuals = 0;

@@ -238,7 +238,7 @@ class Page {
       for (const name of names) put("th", { scope: "col" }, head, name);
       const body = put("tbody", {}, table);
       for (const { name, rows } of slices) {
-        const found = tasks.at(this.dial, rows), row = put("tr", rows.length < SMALL_SLICE ? { class: "thin" } : {}, body);
+        const found = tasks.at(this.dial, rows, this.now.chosen), row = put("tr", rows.length < SMALL_SLICE ? { class: "thin" } : {}, body);
         const chance = rows.reduce((sum, i) => { for (let j = 0; j < tasks.m; j++) sum += tasks.quality[i * tasks.m + j]; return sum; }, 0) / (rows.length * tasks.m);
         const sure = rows.length >= SMALL_SLICE && (found.gain.low > 0 || found.gain.high < 0);
         put("th", { scope: "row" }, row, name);

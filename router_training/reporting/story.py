@@ -24,9 +24,7 @@ def saving_sentence(evaluation: Evaluation) -> str:
     saved = equal.cost_share_of_best.complement()
     claim = f"Routing would save {_percent(saved)} of what always asking {best} costs"
     if not saved.low > 0.0:
-        claim = (
-            f"Routing might save {_percent(saved)} of what always asking {best} costs, which includes nothing"
-        )
+        claim = f"Routing might save {_percent(saved)} of what always asking {best} costs, which includes 0"
     return f"{claim}, {_at_quality(equal)}."
 
 
@@ -35,8 +33,8 @@ def _not_paying(evaluation: Evaluation) -> str:
     if lift.high < 0.0:
         return f"Routing would not pay here: a mix of single models is better at the same cost ({_points(lift)} on average)."
     return (
-        "Routing would not be sure to pay here: against mixes of single models at the same cost it answers "
-        f"{_points(lift)} on average, which includes nothing. {best} alone may do as well."
+        "Routing would not be sure to pay here: its gain over mixes of single models at the same cost is "
+        f"{_points(lift)} on average, which includes 0; {best} alone may do as well."
     )
 
 
