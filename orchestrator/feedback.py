@@ -28,6 +28,8 @@ OPEN = "open.jsonl"
 SEALED = "sealed-*.jsonl"
 UNREADABLE = "unreadable.jsonl"
 REQUESTS_PER_RUN = 500
+BUSY = 1000
+TRACES_WHEN_BUSY = 25  # of REQUESTS_PER_RUN; a trace costs MLflow some 40 ms
 
 
 def to_json(record: RequestRecord) -> str:
@@ -162,20 +164,24 @@ class Spool:
         self._unsynced = 0
 
 
-def drain(spool: Spool, store: Store, *, trace_limit: int = 500) -> int:
+def drain(spool: Spool, store: Store, *, trace_limit: int | None = None) -> int:
     """Carry everything spooled so far into MLflow and return the number of requests carried."""
     spool.seal()
     return drain_sealed(spool.folder, store, trace_limit=trace_limit)
 
 
-def drain_sealed(folder: Path, store: Store, *, trace_limit: int = 500) -> int:
+def drain_sealed(folder: Path, store: Store, *, trace_limit: int | None = None) -> int:
     """Carry the closed files of a spool into MLflow, whoever owns it; return the number of requests carried.
 
+    Every request becomes rows; full traces are written of at most `trace_limit` in 500. By default that is of all, and
+    where more than BUSY requests wait, of 25 and of all that escalated, failed or were rated.
     A file is removed only after MLflow has taken all of it, and lines that are no requests are put aside. A crash in between carries it twice, and MLflow
     still shows and returns each request once (see `Store.log_requests`).
     """
-    carried = 0
-    for sealed in sorted(folder.glob(SEALED)):
+    carried, waiting = 0, sorted(folder.glob(SEALED))
+    if trace_limit is None:
+        trace_limit = TRACES_WHEN_BUSY if sum(map(_lines, waiting)) > BUSY else REQUESTS_PER_RUN
+    for sealed in waiting:
         records, torn = _read(sealed)
         for start in range(0, len(records), REQUESTS_PER_RUN):
             store.log_requests(records[start : start + REQUESTS_PER_RUN], trace_limit=trace_limit)
@@ -185,6 +191,11 @@ def drain_sealed(folder: Path, store: Store, *, trace_limit: int = 500) -> int:
         sealed.unlink(missing_ok=True)
         carried += len(records)
     return carried
+
+
+def _lines(file: Path) -> int:
+    with file.open("rb") as lines:
+        return sum(1 for _ in lines)
 
 
 def _read(sealed: Path) -> tuple[list[RequestRecord], list[bytes]]:

@@ -38,7 +38,7 @@ def render_verdict(verdict: Verdict) -> Table:
         f"The challenger learned from {verdict.n_gold:,} gold tasks and {verdict.n_feedback:,} answers "
         "that the verifier scored"
     )
-    if verdict.version is None:
+    if verdict.version is None and verdict.challenger is None:
         taught = "No challenger was trained"
     table = Table(
         title=f"Gate: {verdict.n_gate_tasks:,} gold tasks {seen}, dial {verdict.dial:.2f}",

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from orchestrator.feedback import Spool, drain, rated
 from router_training.contract import DataError, UsageError
 from router_training.tracking import open_store
 
@@ -286,3 +287,32 @@ def test_processes_that_open_new_records_at_once_all_succeed(tmp_path):
     for process in processes:
         process.join(120)
     assert [process.exitcode for process in processes] == [0, 0, 0, 0]
+
+
+def test_what_a_person_said_is_an_assessment_of_its_own_and_comes_after_the_verifiers(store, request_record):
+    record = request_record(0)
+    store.log_requests([record])
+    store.log_requests([rated(record, 0.0, "wrong town")])
+    (trace,) = MlflowClient(store.uri).search_traces([store.experiment_id])
+    found = {one.name: one for one in trace.info.assessments}
+    assert found["user_feedback"].value == 0.0 and found["user_feedback"].source.source_type == "HUMAN"
+    assert found["user_feedback"].rationale == "wrong town"
+    assert MlflowClient(store.uri).search_traces([store.experiment_id], "feedback.user_feedback < 0.5")
+    (outcome,) = store.feedback_outcomes()
+    assert (outcome.quality, outcome.label_source) == (0.0, "human")
+
+
+def test_where_many_wait_a_sample_is_traced_and_all_that_people_rated(
+    store, request_record, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("orchestrator.feedback.BUSY", 60)
+    with Spool(tmp_path / "spool") as spool:
+        for number in range(80):
+            record = request_record(number)
+            spool(rated(record, 1.0, "") if number in (3, 70) else record)
+        assert drain(spool, store) == 80
+    traces = MlflowClient(store.uri).search_traces([store.experiment_id], max_results=100)
+    assert len(traces) == 25 and len(store.feedback_outcomes()) == 80
+    assert {request_record(3).trace_id, request_record(70).trace_id} <= {
+        one.info.client_request_id for one in traces
+    }

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mlflow.entities import AssessmentSource, Feedback, Span, TraceInfo, TraceLocation, TraceState
+from mlflow.entities import Assessment, AssessmentSource, Feedback, Span, TraceInfo, TraceLocation, TraceState
 from mlflow.tracing.client import TracingClient
 
 from router_training.contract import RequestRecord
 from router_training.records.traces import (
     CONFIDENCE,
     PREVIEW_CHARS,
+    USER_FEEDBACK,
     SpanRecord,
     mlflow_trace_id,
     rationale_of,
+    said_by_user,
     spans_of,
     tags_of,
 )
@@ -48,8 +50,21 @@ def _trace_info(record: RequestRecord, experiment_id: str, run_id: str, span: Sp
         client_request_id=record.trace_id,
         trace_metadata={"mlflow.trace_schema.version": "3", "mlflow.sourceRun": run_id},
         tags={"mlflow.traceName": span.name, **tags_of(record)},
-        assessments=[] if record.confidence is None else [_confidence(record, trace)],
+        assessments=_assessments(record, trace),
     )
+
+
+def _assessments(record: RequestRecord, trace: str) -> list[Assessment]:
+    """Return what a person said of the answer, else what the verifier did; none where neither did."""
+    said = said_by_user(record)
+    if said is not None:
+        source = AssessmentSource("HUMAN", "user")
+        feedback = Feedback(
+            USER_FEEDBACK, said.p_correct, source=source, trace_id=trace, rationale=said.reason or None
+        )
+        feedback.assessment_id = "h-" + trace.removeprefix("tr-")
+        return [feedback]
+    return [] if record.confidence is None else [_confidence(record, trace)]
 
 
 def _confidence(record: RequestRecord, trace: str) -> Feedback:

@@ -13,9 +13,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
-from router_training.contract import Attempt, DataError, RequestRecord
+from router_training.contract import HUMAN, Attempt, DataError, Evidence, RequestRecord
 
 CONFIDENCE = "verifier_confidence"
+USER_FEEDBACK = "user_feedback"
 PREVIEW_CHARS = 1000
 
 
@@ -120,16 +121,22 @@ def is_failed(record: RequestRecord) -> bool:
     return record.model is None or any(attempt.error for attempt in record.attempts)
 
 
+def said_by_user(record: RequestRecord) -> Evidence | None:
+    """Return what a person said of the accepted answer; None where nobody did."""
+    accepted = [attempt for attempt in record.attempts if attempt.model == record.model]
+    return next((one for attempt in accepted[-1:] for one in attempt.evidence if one.kind == HUMAN), None)
+
+
 def sample_for_traces(records: Iterable[RequestRecord], limit: int) -> list[RequestRecord]:
     """Return the requests that get a full trace.
 
-    Every request that escalated or failed, and of the others as many as `limit` leaves room for,
+    Every request that escalated, failed or was rated by a person, and of the others as many as `limit` leaves room for,
     chosen by a hash of the trace id: the same requests whenever they are shipped again.
     """
     told: list[RequestRecord] = []
     quiet: list[RequestRecord] = []
     for record in records:
-        (told if is_escalated(record) or is_failed(record) else quiet).append(record)
+        (told if is_escalated(record) or is_failed(record) or said_by_user(record) else quiet).append(record)
     quiet.sort(key=lambda record: hashlib.sha256(record.trace_id.encode()).digest())
     return told + quiet[: max(0, limit - len(told))]
 

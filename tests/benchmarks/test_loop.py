@@ -42,7 +42,8 @@ def show(title, courses, scale, half=None):
 
     for course in courses:
         lost = (worth(best) - worth(course)) * scale / (1 - DIAL) * 1000
-        noticed = "" if course.noticed is None else f"{course.noticed - (half or 0)} requests"
+        late = None if course.noticed is None else course.noticed - (half or 0)
+        noticed = "" if late is None else f"{late} requests" if late >= 0 else f"{-late} before"
         page.add_row(
             course.name,
             f"{course.quality[span].mean():.3f}",
