@@ -6,6 +6,7 @@ MLflow, and fetch them.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import sqlite3
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,10 +98,28 @@ def _in_database(database: Path) -> ChampionPointer | None:
 
 def _at_server(address: str) -> ChampionPointer | None:
     try:
-        with urllib.request.urlopen(f"{address.rstrip('/')}/{API}", timeout=WAIT_S) as answer:
+        with urllib.request.urlopen(_question(address, os.environ), timeout=WAIT_S) as answer:
             content = json.load(answer)
     except urllib.error.HTTPError as error:
+        error.close()
         if error.code == 404:
             return None
         raise
     return ChampionPointer(str(content["model_version"]["version"]), None)
+
+
+def _question(address: str, environment: Mapping[str, str]) -> urllib.request.Request:
+    """Return what the server is asked, with the credentials that MLflow's own client would send."""
+    parts = urlsplit(address)
+    question = urllib.request.Request(
+        f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}/{API}"
+    )
+    user = environment.get("MLFLOW_TRACKING_USERNAME") or unquote(parts.username or "")
+    password = environment.get("MLFLOW_TRACKING_PASSWORD") or unquote(parts.password or "")
+    token = environment.get("MLFLOW_TRACKING_TOKEN")
+    if user and password:
+        token = base64.b64encode(f"{user}:{password}".encode()).decode()
+        question.add_header("Authorization", f"Basic {token}")
+    elif token:
+        question.add_header("Authorization", f"Bearer {token}")
+    return question
