@@ -120,7 +120,9 @@ def _write(
     if rejects:
         path = out.parent / "rejected.jsonl"
         path.write_text(
-            "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in rejects), encoding="utf-8"
+            "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in rejects),
+            encoding="utf-8",
+            errors="backslashreplace",
         )
         Console().print(
             f"{len(rejects):,} rows were left out and are listed in {path}; the first: {rejects[0]['reason']}"

@@ -305,6 +305,12 @@ def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path):
         gather(iter([Cell(HERE, {"prompt": "Q", "model": "m"})]), tmp_path / "file" / "outcomes.parquet")
 
 
+def test_half_a_character_can_be_listed_among_the_rejected(tmp_path):
+    cells = [Cell(HERE, {"prompt": "Q", "model": "m"}), Rejected(HERE, "no object", "\ud800")]
+    gather(iter(cells), tmp_path / "outcomes.parquet")
+    assert json.loads((tmp_path / "rejected.jsonl").read_text())["content"] == "\ud800"
+
+
 def test_long_texts_are_written_in_small_groups(tmp_path):
     cells = (Cell(HERE, {"prompt": f"{i}" + "x" * 30_000_000, "model": "m", "quality": 1}) for i in range(5))
     gather(cells, tmp_path / "outcomes.parquet")

@@ -57,7 +57,7 @@ def gather(
     part = out.with_suffix(".parquet.part")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with found.rejected_path.open("w", encoding="utf-8") as rejects:
+        with found.rejected_path.open("w", encoding="utf-8", errors="backslashreplace") as rejects:
             _write(_accepted(cells, found, rejects, full_marks), part)
         if not found.n_outcomes:
             raise DataError(_nothing(found))
