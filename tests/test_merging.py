@@ -1,12 +1,21 @@
 """Gold in three parts, and what of the feedback may be learned from."""
 
+from collections import Counter
+from dataclasses import replace
 from itertools import chain
 
 import pytest
 
 from router_training.contract import HASHED, DataError, Outcome
 from router_training.outcomes import OutcomeTable
-from router_training.tables.merging import TEST_SHARE, merge_feedback, three_parts
+from router_training.tables.merging import (
+    LATER,
+    TEST_SHARE,
+    decayed,
+    merge_feedback,
+    three_parts,
+    with_more_gold,
+)
 from router_training.tables.near_duplicates import near_duplicate_groups
 
 
@@ -111,3 +120,52 @@ def test_the_last_word_on_a_prompt_counts():
 def test_no_feedback_changes_nothing():
     parts = three_parts(gold())
     assert merge_feedback(parts, []).table is parts.train
+
+
+def graded(numbers) -> OutcomeTable:
+    return OutcomeTable.from_outcomes(
+        Outcome(f"more {i}", f"Graded request number {i} about trains", model, quality=1.0)
+        for i in numbers
+        for model in ("large", "small")
+    )
+
+
+def part_of(parts):
+    return {prompt: name for name in ("train", "traffic", "gate") for prompt in getattr(parts, name).prompts}
+
+
+def test_further_gold_joins_every_part_and_stays_there_when_its_file_grows():
+    before = part_of(with_more_gold(three_parts(gold()), [graded(range(100))]))
+    after = part_of(with_more_gold(three_parts(gold()), [graded(range(160))]))
+    assert before.items() <= after.items() and part_of(three_parts(gold())).items() <= before.items()
+    shares = Counter(name for prompt, name in after.items() if prompt.startswith("Graded"))
+    assert all(
+        abs(shares[name] / 160 - share) < 0.1
+        for name, share in (("train", 0.6), ("traffic", 0.2), ("gate", 0.2))
+    )
+
+
+def test_further_gold_like_a_gate_prompt_joins_the_gate():
+    parts = three_parts(gold())
+    alike = OutcomeTable.from_outcomes(
+        [Outcome("again", parts.gate.prompts[0].upper(), model, quality=0.0) for model in ("large", "small")]
+    )
+    assert "again" in with_more_gold(parts, [alike]).gate.task_ids
+
+
+def test_a_model_asked_after_an_answer_of_the_first_choice_is_no_fair_sample():
+    parts = three_parts(gold())
+    first = replace(said("A new question"), propensity=0.99)
+    second = replace(first, model="large", propensity=None)
+    assert dict(merge_feedback(parts, [first, second]).left_out) == {LATER: 1}
+    failed = replace(first, quality=None)
+    assert merge_feedback(parts, [failed, second]).n_feedback == 1, "after a failure it is"
+
+
+def test_feedback_of_one_half_life_counts_half():
+    days = [said(f"q{i}", time=f"2026-01-{1 + i % 2 * 10:02}") for i in range(2000)]
+    kept = Counter(one.time for one in decayed(days, 10 * 86400.0))
+    assert kept["2026-01-11"] == 1000 and 430 < kept["2026-01-01"] < 570
+    assert decayed(days, 10 * 86400.0) == decayed(days, 10 * 86400.0)
+    timeless = [replace(one, time=None) for one in days]
+    assert decayed(timeless, 1.0) == timeless and decayed([], 1.0) == []
