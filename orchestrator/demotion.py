@@ -2,8 +2,8 @@
 
 What is measured: the mean worth of the policy's own choices less that of the constant, over the latest requests. Forecasts
 are taken at what the latest answers make of them: the mean residual (verified worth less forecast worth) of the last ANSWERS
-of a model where the policy chose it, and of the constant wherever it was asked, shrunk toward 0 as if PRIOR answers had
-confirmed the forecast, which is what training did on held-out tasks. Explored requests keep residuals fresh, also while
+of a model where the policy chose it, and of the constant wherever it was asked, shrunk toward 0 as if `prior` answers had
+confirmed the forecast: as many as the tasks on which training did, held out, and PRIOR at least. Explored requests keep residuals fresh, also while
 the constant serves; with exploration off, a router that was demoted stays so until another one serves.
 """
 
@@ -58,10 +58,11 @@ class Demotion:
         constant: the model that serves instead.
         usd_scale: USD that weigh as much as certain success at dial 0.5.
         window: how many of the latest requests count.
+        prior: how many answers of each model the forecasts are worth before any is seen.
     """
 
-    def __init__(self, constant: str, usd_scale: float, window: int = WINDOW) -> None:
-        self.constant, self._scale = constant, usd_scale
+    def __init__(self, constant: str, usd_scale: float, window: int = WINDOW, prior: int = PRIOR) -> None:
+        self.constant, self._scale, self._prior = constant, usd_scale, prior
         self._seen: deque[Seen] = deque(maxlen=window)
         self._residuals: dict[str, deque[float]] = {}
         self._lock, self._heard = threading.Lock(), 0
@@ -80,7 +81,7 @@ class Demotion:
             self._heard += 1
             if self._heard % EVERY:
                 return
-            self.measured = measured(self._seen, self._residuals, self.constant)
+            self.measured = measured(self._seen, self._residuals, self.constant, self._prior)
             was, self.is_on = self.is_on, self.measured.n >= FEWEST and self.measured.low < 0.0
         if self.is_on != was:
             logger.warning("%s", self.sentence())
@@ -126,7 +127,9 @@ class Demotion:
         return (1.0 - dial) * usd / self._scale
 
 
-def measured(seen: Collection[Seen], residuals: Mapping[str, Collection[float]], constant: str) -> Measured:
+def measured(
+    seen: Collection[Seen], residuals: Mapping[str, Collection[float]], constant: str, prior: int = PRIOR
+) -> Measured:
     """Return the benefit of the policy's choices over the constant, with the bounds that residuals allow."""
     n, chosen = len(seen), Counter(one.choice for one in seen)
     chosen.pop(constant, None)  # where the policy chooses the constant, nothing is gained or lost
@@ -135,9 +138,9 @@ def measured(seen: Collection[Seen], residuals: Mapping[str, Collection[float]],
     value, variance = sum(one.gain for one in seen) / n, 0.0
     for model, weight in weights.items():
         known = residuals.get(model, ())
-        size = len(known) + PRIOR
+        size = len(known) + prior
         mean = sum(known) / size
-        spread = (sum((one - mean) ** 2 for one in known) + PRIOR * SPREAD**2) / size
+        spread = (sum((one - mean) ** 2 for one in known) + prior * SPREAD**2) / size
         value += weight * mean
         variance += weight**2 * spread / size
     half = Z * math.sqrt(variance)

@@ -127,6 +127,8 @@ def test_the_benefit_is_what_forecasts_say_until_answers_say_otherwise():
     assert measured(calm, bad, "large").value == pytest.approx(0.1 - 0.25), (
         "as many answers as the prior: half"
     )
+    surer = measured(calm, {}, "large", prior=4 * PRIOR)
+    assert surer.value - surer.low == pytest.approx((found.value - found.low) / 2), "four times the evidence"
     constant = tuple(Seen("large", 0.0, "large", -0.5) for _ in range(100))
     found = measured(constant, {"large": [-0.5] * 50}, "large")
     assert (found.value, found.low, found.high) == (0.0, 0.0, 0.0), (

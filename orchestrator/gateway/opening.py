@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 from langchain_core.language_models import BaseChatModel
 
-from orchestrator.demotion import Demotion
+from orchestrator.demotion import PRIOR, Demotion
 from orchestrator.exploring import Exploration
 from orchestrator.gateway.clients import clients_of
 from orchestrator.gateway.routing import Routing, reference_of
@@ -119,7 +119,7 @@ def demotion_of(policy: Policy | None, settings: Settings) -> Demotion | None:
     dial, scale = settings.dial, policy.usd_scale
     constants = [point for point in policy.operating_points if point.model is not None]
     best = max(constants, key=lambda point: dial * point.quality - (1.0 - dial) * point.usd / scale)
-    return Demotion(str(best.model), scale)
+    return Demotion(str(best.model), scale, prior=max(PRIOR, len(policy.learned.held_out)))
 
 
 def _stamp(path: Path) -> tuple[str, int, int]:
