@@ -12,6 +12,7 @@ from router_training.add_command import add_model
 from router_training.grade_command import grade
 from router_training.import_command import import_outcomes
 from router_training.inspect_command import inspect
+from router_training.judge_command import judge
 from router_training.label_command import datasheet, label
 from router_training.models_command import app as models_app
 from router_training.replay_command import replay
@@ -161,6 +162,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(tasks_app, name="tasks")
 app.command()(label)
 app.command()(grade)
+app.command()(judge)
 app.command()(inspect)
 app.command("what-if")(what_if)
 app.command()(datasheet)

@@ -40,9 +40,12 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(429, {"error": {"message": "slow down"}}, ("Retry-After", "0.01"))
         if model == "hangs":
             return time.sleep(2)
-        number = int(prompt.split()[2]) + 1 if prompt.startswith("What") else "def f(x):\n    return x"
+        number = int(prompt.split()[2]) + 1 if prompt.startswith("What is") else "def f(x):\n    return x"
         text = f"The answer is {number}." if isinstance(number, int) else number
         text = "0" if model == "wrong" else text
+        if model == "judge":
+            right = "Score: 10" if "The answer is" in prompt else "Score: 2"
+            text = "Better: A" if "Better:" in prompt else right
         usage = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
         choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
         reply = kept or {"id": "1", "object": "chat.completion", "choices": [choice], "usage": usage}
@@ -88,6 +91,8 @@ def counting_server(*, delay_s=0.0, keeps_keys=True):
         running.delay_s, running.keeps_keys = delay_s, keeps_keys
         thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
-        yield running
-        running.shutdown()
-        thread.join()
+        try:
+            yield running
+        finally:
+            running.shutdown()
+            thread.join()

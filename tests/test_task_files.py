@@ -254,6 +254,15 @@ def test_a_table_is_graded_again_without_a_model(tmp_path):
     assert "line 5" not in done.output and "rejected.jsonl" in done.output
 
 
+def test_an_answer_that_nobody_could_grade_is_graded_later(tmp_path):
+    row = {"task_id": "1", "prompt": "p", "model": "m", "quality": None, "reference": "5", "response": "5"}
+    path = tmp_path / "table.jsonl"
+    path.write_text(json.dumps({**row, "error": "the task names no grader"}) + "\n")
+    done = CliRunner().invoke(app, ["grade", str(path), "--grader", "numeric"])
+    assert done.exit_code == 0, done.output
+    assert pd.read_parquet(tmp_path / "table-graded.parquet")["quality"].tolist() == [1.0]
+
+
 def test_the_list_of_graders_names_them_all():
     from router_training import graders
 

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from router_training.contract import DataError, Outcome, Task
-from router_training.importing.cells import Cell, outcome
+from router_training.importing.cells import Cell, outcome, text
 from router_training.importing.records import Record, Rejected, read_records
 from router_training.labels.grading import AT_ONCE, PAYS_FROM, Grading, pool_of, qualities
 from router_training.labels.task_files import write_rejected
@@ -55,13 +55,36 @@ def regrade(table: Path, out: Path, tasks: Mapping[str, Task], grader: str | Non
     return found
 
 
+def read_outcomes(table: Path) -> list[Outcome]:
+    """Return the outcomes of a table that can be read.
+
+    Raises:
+        DataError: if there is none, naming the first row that could not be read.
+    """
+    rejected: list[Rejected] = []
+    rows = list(_outcomes(table, rejected))
+    if not rows:
+        first = rejected[0] if rejected else None
+        raise DataError(f"{first.place}: {first.reason}" if first else f"{table} holds no outcome")
+    return rows
+
+
 def _outcomes(table: Path, rejected: list[Rejected]) -> Iterator[Outcome]:
     for record in read_records(table, TABLES):
-        made = outcome(Cell(record.place, record.values)) if isinstance(record, Record) else record
+        made = _outcome(record) if isinstance(record, Record) else record
         if isinstance(made, Outcome):
             yield made
         else:
             rejected.append(made)
+
+
+def _outcome(record: Record) -> Outcome | Rejected:
+    """Return a row with its answer, which stays an answer where nobody could grade it."""
+    reason = text(record.values.get("error"))
+    if reason is None or text(record.values.get("response")) is None:
+        return outcome(Cell(record.place, record.values))
+    made = outcome(Cell(record.place, {**record.values, "error": None}))
+    return made if isinstance(made, Rejected) else replace(made, quality=None, error=reason)
 
 
 def _regraded(

@@ -1,0 +1,100 @@
+"""`pointsman judge`: answers of a table graded by a model, with its noise; or two models compared in both orders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from router_training.contract import DataError, UsageError
+
+if TYPE_CHECKING:
+    from router_training.contract import ModelCard, Task
+    from router_training.labels.asking import Plan
+
+
+def judge(
+    table: Annotated[Path, typer.Argument(help="Outcomes with responses, as pointsman label writes them.")],
+    models: Annotated[Path, typer.Option("--models", help="Model cards, the judge's among them.")],
+    card: Annotated[str, typer.Option("--judge", help="The card that judges.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the judge's journal and the graded table.")],
+    rubric: Annotated[str | None, typer.Option("--rubric", help="What earns how many of ten points.")] = None,
+    repeat: Annotated[
+        int, typer.Option("--repeat", min=1, help="Grade each answer so often, to know the noise.")
+    ] = 1,
+    pair: Annotated[
+        tuple[str, str] | None,
+        typer.Option("--pair", help="Compare these two models' answers, in both orders."),
+    ] = None,
+    budget_usd: Annotated[float | None, typer.Option("--budget-usd", min=0, help="Never spend more.")] = None,
+    budget_calls: Annotated[
+        int | None, typer.Option("--budget-calls", min=0, help="Never ask more often.")
+    ] = None,
+    concurrency: Annotated[int, typer.Option("--concurrency", min=1, help="Calls at once.")] = 8,
+) -> None:
+    """Have a model grade a table's answers by a rubric, or compare two models; resumable, under a budget.
+
+    Example: pointsman judge runs/mine/outcomes.parquet --models models.toml --judge large --repeat 3 --out runs/judged
+    """
+    from router_training.catalogue import load_catalogue
+    from router_training.labels.asking import Plan
+    from router_training.labels.budget import Limits
+    from router_training.labels.judging import RUBRIC, duel, pair_tasks, rubric_tasks, with_grades
+    from router_training.labels.regrading import read_outcomes
+    from router_training.tables.outcome_parts import write_outcomes
+
+    catalogue = load_catalogue(models)
+    if card not in catalogue:
+        raise UsageError(f"{models} has no card {card!r} to judge with; name one of {', '.join(catalogue)}")
+    console, rows = Console(), read_outcomes(table)
+    plan = Plan(concurrency, Limits(budget_usd, budget_calls))
+    if pair is not None:
+        by_cell = {(row.task_id, row.model): row for row in rows if row.response is not None}
+        pairs = [
+            (row, by_cell[row.task_id, pair[1]])
+            for row in by_cell.values()
+            if row.model == pair[0] and (row.task_id, pair[1]) in by_cell
+        ]
+        found = duel(pairs, _said(console, pair_tasks(pairs), catalogue[card], out, plan))
+        if not found.pairs:
+            raise DataError(f"{card} gave no verdict that can be read on any pair; choose another judge")
+        console.print(
+            f"{found.pairs:,} pairs judged in both orders: {pair[0]} better in {found.first:.0%}, {pair[1]} in "
+            f"{found.second:.0%}, tied {found.tied:.0%}; in {found.by_position:.0%} the verdict followed the order.",
+            soft_wrap=True,
+        )
+        return
+    tasks = rubric_tasks(rows, rubric or RUBRIC, repeat)
+    graded, noise = with_grades(rows, _said(console, tasks, catalogue[card], out, plan), repeat)
+    n = write_outcomes(graded, out / "judged.parquet")
+    console.print(
+        f"{n:,} outcomes in {out / 'judged.parquet'}, graded by {card} (label_source judge).", soft_wrap=True
+    )
+    if noise.answers:
+        console.print(
+            f"Asked again, the judge differs from itself on {noise.differ:.0%} of {noise.answers:,} answers, by a "
+            f"standard deviation of {noise.spread:.3f} on average.",
+            soft_wrap=True,
+        )
+
+
+def _said(console: Console, tasks: list[Task], card: ModelCard, out: Path, plan: Plan) -> dict[str, str]:
+    from router_training import labelling
+    from router_training.labels.pages import label_progress, print_bill
+
+    if not tasks:
+        raise UsageError(
+            "the table holds no answer to judge; name one with responses, and models that it has"
+        )
+    folder = out / "judge"
+    print_bill(console, tasks, {card.name: card}, folder / labelling.JOURNAL, plan, in_full=False)
+    with label_progress() as told:
+        done = labelling.label(tasks, {card.name: card}, folder, plan=plan, told=told)
+    if done.tally.stopped or done.tally.failed:
+        console.print(
+            f"{done.tally.failed:,} calls failed{f'; ended early: {done.tally.stopped}' if done.tally.stopped else ''}",
+            style="yellow",
+        )
+    return {row.task_id: row.response for row in done.outcomes() if row.response is not None}
