@@ -353,7 +353,7 @@ def test_what_a_person_would_refuse_scores_zero(name, answer, reference):
     ],
 )
 def test_a_reference_that_cannot_be_read_is_no_judgement(name):
-    assert graders.load(name)("12", "not a reference of this kind") is None
+    assert grader(name)("12", "not a reference of this kind") is None
 
 
 TESTS = json.dumps({"tests": ["add(2, 3) == 5", "add(-1, 1) == 0"]})
