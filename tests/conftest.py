@@ -158,3 +158,19 @@ def make_two_kinds(n: int, seed: int = 0):
                 )
             )
     return OutcomeTable.from_outcomes(rows)
+
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    """Return a function that runs `pointsman ...` and returns (exit code, stdout, stderr)."""
+    from orchestrator.cli import main  # spares the tests of training its import
+
+    def command(*words):
+        monkeypatch.setattr("sys.argv", ["pointsman", *map(str, words)])
+        monkeypatch.setenv("COLUMNS", "160")
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        printed = capsys.readouterr()
+        return int(stopped.value.code or 0), printed.out, printed.err
+
+    return command

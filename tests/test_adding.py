@@ -4,7 +4,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from orchestrator.cli import main
 from router_training.adding import FEWEST_LABELS, add_model, wilson
 from router_training.contract import DataError, ModelCard, Outcome, UsageError
 from router_training.learning.added import AddedModel, fit_added
@@ -147,19 +146,6 @@ def test_wilsons_interval_holds_the_mean_and_stays_a_probability():
         found = wilson(mean, 40)
         assert -1e-12 <= found.low <= mean + 1e-12 and mean - 1e-12 <= found.high <= 1.0 + 1e-12
     assert np.isclose(wilson(0.5, 40).low, 0.3519, atol=1e-3)
-
-
-@pytest.fixture
-def run(capsys, monkeypatch):
-    def command(*words):
-        monkeypatch.setattr("sys.argv", ["pointsman", *map(str, words)])
-        monkeypatch.setenv("COLUMNS", "160")
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        printed = capsys.readouterr()
-        return int(stopped.value.code or 0), printed.out, printed.err
-
-    return command
 
 
 def test_the_command_writes_a_router_that_routes(run, two_kinds, two_kinds_policy, tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cli import main, read_prompt
+from orchestrator.cli import read_prompt
 from orchestrator.judge_calibration import Reply, append_reply, draw_cases
 from orchestrator.strategies import available
 from router_training.contract import UsageError
@@ -15,21 +15,6 @@ from router_training.outcomes import load_outcomes
 
 STARTER = Path(__file__).resolve().parents[1] / "datasets" / "starter"
 MODELS = str(STARTER / "models.toml")
-
-
-@pytest.fixture
-def run(capsys, monkeypatch):
-    """Return a function that runs `pointsman ...` and returns (exit code, stdout, stderr)."""
-
-    def command(*words):
-        monkeypatch.setattr("sys.argv", ["pointsman", *map(str, words)])
-        monkeypatch.setenv("COLUMNS", "160")
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        printed = capsys.readouterr()
-        return int(stopped.value.code or 0), printed.out, printed.err
-
-    return command
 
 
 @pytest.fixture(scope="module")

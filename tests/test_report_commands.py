@@ -4,8 +4,6 @@ import json
 
 import pytest
 
-from orchestrator.cli import main
-
 
 @pytest.fixture(scope="module")
 def outcomes(more_of_two_kinds, tmp_path_factory):
@@ -21,21 +19,6 @@ def router(two_kinds_policy, tmp_path_factory):
     folder = tmp_path_factory.mktemp("router")
     two_kinds_policy.save(folder / "policy")
     return folder
-
-
-@pytest.fixture
-def run(capsys, monkeypatch):
-    """Return a function that runs `pointsman ...` and returns (exit code, stdout, stderr)."""
-
-    def command(*words):
-        monkeypatch.setattr("sys.argv", ["pointsman", *map(str, words)])
-        monkeypatch.setenv("COLUMNS", "160")
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        printed = capsys.readouterr()
-        return int(stopped.value.code or 0), printed.out, printed.err
-
-    return command
 
 
 def test_report_writes_the_page_and_compares_dials_and_strategies(run, outcomes, router, tmp_path):
