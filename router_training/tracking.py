@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from router_training.contract import DataError, Outcome, RequestRecord, UsageError
+from router_training.contract import Outcome, RequestRecord, UsageError
 from router_training.records.feedback_rows import read_rows, traffic_metrics, unique, write_rows
 from router_training.records.local_records import (
     database_file,
@@ -27,7 +27,7 @@ from router_training.records.local_records import (
     without_password,
 )
 from router_training.records.traces import sample_for_traces, utc
-from router_training.records.versions import ChampionPolicy, TrainingRun
+from router_training.records.versions import TrainingRun
 
 # MLflow reads these when it is imported; one that the user has set stays. Nothing is reported to MLflow's
 # makers; migrations, progress bars and run addresses stay out of our output; an absent server is noticed soon.
@@ -41,17 +41,14 @@ for _name, _value in {
     os.environ.setdefault(_name, _value)
 
 from mlflow import MlflowClient  # noqa: E402 (after the settings above)
-from mlflow.artifacts import download_artifacts  # noqa: E402
 from mlflow.entities import Dataset, DatasetInput, Metric, Param, Run  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
 
 from router_training.records.model_writer import write_model  # noqa: E402
+from router_training.records.registry import Registry  # noqa: E402
 from router_training.records.trace_writer import write_traces  # noqa: E402
 
 EXPERIMENT = "pointsman"
-REGISTERED = "router"
-CHAMPION = "champion"
-PREVIOUS = "previous"
 TRACES_PER_WRITE = 100
 PARAMS_PER_WRITE = 100
 _KIND = "pointsman.kind"
@@ -96,13 +93,12 @@ def print_champion(download_dir: str) -> None:
     sys.stdout.write(f"{champion.path.parent}\n")
 
 
-class Store:
+class Store(Registry):
     """Runs, registry, traces and feedback of one MLflow address."""
 
     def __init__(self, uri: str, experiment_id: str, client: MlflowClient) -> None:
-        self.uri = uri
+        super().__init__(uri, client)
         self.experiment_id = experiment_id
-        self._client = client
 
     @property
     def place(self) -> str:
@@ -144,7 +140,7 @@ class Store:
             self._client.log_artifacts(run_id, str(policy_dir), "router/policy")
             if answer_model_dir is not None:
                 self._client.log_artifacts(run_id, str(answer_model_dir), "router/answer_model")
-            return TrainingRun(run_id, self._register(run_id))
+            return TrainingRun(run_id, self.register(run_id))
 
     def log_evaluation(
         self,
@@ -190,54 +186,6 @@ class Store:
         notes = [tags.get("mlflow.note.content", "") for tags in self._tags_of("retraining")]
         return notes[-1].partition("\n")[0] if notes else None
 
-    def set_alias(self, version: str, alias: str = CHAMPION) -> None:
-        """Point an alias of the registered router at a version."""
-        self._client.set_registered_model_alias(REGISTERED, alias, version)
-
-    def promote(self, version: str) -> None:
-        """Make a version the champion; the one that served until now becomes `previous`."""
-        serving = self._aliases().get(CHAMPION)
-        if serving is not None and serving != version:
-            self.set_alias(serving, PREVIOUS)
-        self.set_alias(version, CHAMPION)
-
-    def roll_back(self) -> tuple[str, str]:
-        """Swap champion and previous; return the versions that served and that serve now.
-
-        Raises:
-            UsageError: if there is no previous champion.
-        """
-        aliases = self._aliases()
-        if CHAMPION not in aliases or PREVIOUS not in aliases:
-            raise UsageError(
-                "there is no previous champion to go back to; one appears when another is promoted"
-            )
-        self.promote(aliases[PREVIOUS])
-        return aliases[CHAMPION], aliases[PREVIOUS]
-
-    def champion(self, download_dir: Path | None = None) -> ChampionPolicy | None:
-        """Return the policy under the alias `champion`, or None where there is none.
-
-        Records on this machine are read where they lie; others are fetched into `download_dir`.
-
-        Raises:
-            DataError: The registry names a champion whose files cannot be read.
-        """
-        version = self._aliases().get(CHAMPION)
-        if version is None:
-            return None
-        run_id = str(self._client.get_model_version(REGISTERED, version).run_id)
-        target = None if download_dir is None else str(download_dir)
-        source = f"{self._client.get_run(run_id).info.artifact_uri}/router"
-        try:
-            folder = Path(download_artifacts(artifact_uri=source, dst_path=target, tracking_uri=self.uri))
-        except (MlflowException, OSError) as error:
-            raise DataError(
-                f"the files of router version {version} cannot be read at {source} ({error}); train it again"
-            ) from error
-        answers = folder / "answer_model"
-        return ChampionPolicy(folder / "policy", version, run_id, answers if answers.is_dir() else None)
-
     def log_requests(self, records: Sequence[RequestRecord], *, trace_limit: int = 500) -> str | None:
         """Write finished requests: every one as outcome rows, and full traces up to `trace_limit`.
 
@@ -278,25 +226,6 @@ class Store:
             return outcomes
         moment = utc(since if isinstance(since, str) else since.isoformat())
         return [outcome for outcome in outcomes if outcome.time and utc(outcome.time) >= moment]
-
-    def _aliases(self) -> dict[str, str]:
-        try:
-            model = self._client.get_registered_model(REGISTERED)
-        except MlflowException as error:
-            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-                return {}
-            raise
-        return {alias: str(version) for alias, version in model.aliases.items()}
-
-    def _register(self, run_id: str) -> str:
-        """Create the next version of the registered router from a run's `router` folder."""
-        try:
-            self._client.create_registered_model(REGISTERED)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-        source = f"{self._client.get_run(run_id).info.artifact_uri}/router"
-        return str(self._client.create_model_version(REGISTERED, source, run_id).version)
 
     @contextmanager
     def _run(self, kind: str, tags: Mapping[str, str] | None = None) -> Iterator[str]:
