@@ -12,12 +12,12 @@ import os
 import sqlite3
 import threading
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from orchestrator import plain
-from router_training.contract import HUMAN, Attempt, DataError, Evidence, RequestRecord, UsageError
+from router_training.contract import DataError, RequestRecord, UsageError
 
 if TYPE_CHECKING:
     from router_training.tracking import Store
@@ -49,26 +49,6 @@ def from_json(text: str) -> RequestRecord:
         raise DataError(
             f"{text[:60]!r} is not a request written by this version ({error}); remove the line"
         ) from error
-
-
-def rated(record: RequestRecord, score: float, comment: str) -> RequestRecord:
-    """Return the request with what a person thinks of its answer, which outweighs all other evidence.
-
-    Raises:
-        UsageError: if no model answered, so that there is nothing to rate.
-    """
-    place = max((i for i, one in enumerate(record.attempts) if _is_the_answer(one, record)), default=None)
-    if place is None:
-        raise UsageError(f"request {record.trace_id} had no answer, so there is none to rate")
-    answer = record.attempts[place]
-    others = tuple(one for one in answer.evidence if one.kind != HUMAN)
-    answer = replace(answer, confidence=score, evidence=(*others, Evidence(HUMAN, score, comment)))
-    attempts = (*record.attempts[:place], answer, *record.attempts[place + 1 :])
-    return replace(record, attempts=attempts, confidence=score)
-
-
-def _is_the_answer(attempt: Attempt, record: RequestRecord) -> bool:
-    return attempt.model == record.model and attempt.text is not None
 
 
 @dataclass

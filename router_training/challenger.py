@@ -27,7 +27,8 @@ class Verdict:
     (usd, quality) per task at `dial`. All are None where no challenger was trained. `gate_is_unseen` is False where
     the champion was trained from other gold or another split, so that it may know some of the gate's tasks, which can
     only flatter it. `rules` say what had to hold, `noise` how labels were corrected, `biases` how the verifier errs, and
-    `promise` what becomes of the champion's promise; None where it made none.
+    `promise` what becomes of the champion's promise; None where it made none. `n_gold_traces` counts the traces of
+    requests that a gold grade stands on now.
     """
 
     promoted: bool
@@ -50,6 +51,7 @@ class Verdict:
     biases: tuple[Bias, ...] = ()
     promise: str | None = None
     dry_run: bool = False
+    n_gold_traces: int = 0
 
 
 def judged(

@@ -190,6 +190,8 @@ class Forecasts:
 
 HUMAN = "human"
 """The kind of evidence that a person gave."""
+GOLD = "gold"
+"""The kind of evidence that a comparison with the reference answer gave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +280,11 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """A finished request as feedback keeps it; `time`, ISO 8601 in UTC, is when it finished."""
+    """A finished request as feedback keeps it; `time`, ISO 8601 in UTC, is when it finished.
+
+    `reference` is what should have been answered, where someone said so. `verified` is the verifier's confidence in an
+    answer that a person or a reference has judged since, for `confidence` then is their word.
+    """
 
     trace_id: str
     time: str
@@ -295,6 +301,8 @@ class RequestRecord:
     policy_version: str | None = None
     data_digest: str | None = None
     price_digest: str | None = None
+    reference: str | None = None
+    verified: float | None = None
 
 
 class SuccessModel(Protocol):

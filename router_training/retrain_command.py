@@ -94,6 +94,8 @@ def print_verdict(console: Console, verdict: Verdict) -> None:
     for sentence in (verdict.noise, verdict.promise):
         if sentence:
             console.print(sentence[0].upper() + sentence[1:].rstrip(".") + ".", highlight=False)
+    if verdict.n_gold_traces:
+        console.print(f"The assessment gold stands on {verdict.n_gold_traces:,} traces.", highlight=False)
     console.print(verdict.reason, style="bold")
 
 

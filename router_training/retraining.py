@@ -23,6 +23,7 @@ from router_training.judging import gate
 from router_training.learning.selection import Candidate
 from router_training.outcomes import OutcomeTable
 from router_training.policy import Policy, fit_policy, load_policy
+from router_training.tables.grades import gold_grades
 from router_training.tables.merging import (
     GOLD_DIGEST,
     Merged,
@@ -138,6 +139,8 @@ def retrain(
             verdict = replace(verdict, version=_register(store, challenger, champion, merged.table, verdict))
         if verdict.promoted and verdict.version is not None:
             store.promote(verdict.version)
+    if not options.dry_run:
+        verdict = replace(verdict, n_gold_traces=store.log_grades(gold_grades(heard, [table, *more_gold])))
     return replace(verdict, run_id=_log(store, verdict, merged, parts, catalogue))
 
 

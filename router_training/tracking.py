@@ -26,7 +26,7 @@ from router_training.records.local_records import (
     taking_turns,
     without_password,
 )
-from router_training.records.traces import sample_for_traces, utc
+from router_training.records.traces import GoldGrade, sample_for_traces, utc
 from router_training.records.versions import TrainingRun
 
 # MLflow reads these when it is imported; one that the user has set stays. Nothing is reported to MLflow's
@@ -46,7 +46,7 @@ from mlflow.exceptions import MlflowException  # noqa: E402
 
 from router_training.records.model_writer import write_model  # noqa: E402
 from router_training.records.registry import Registry  # noqa: E402
-from router_training.records.trace_writer import write_traces  # noqa: E402
+from router_training.records.trace_writer import write_grades, write_traces  # noqa: E402
 
 EXPERIMENT = "pointsman"
 TRACES_PER_WRITE = 100
@@ -209,6 +209,10 @@ class Store(Registry):
                 part = sample[start : start + TRACES_PER_WRITE]
                 write_traces(part, self.uri, self.experiment_id, run_id)
         return run_id
+
+    def log_grades(self, grades: Sequence[GoldGrade]) -> int:
+        """Put gold grades on the traces of their requests; return how many traces have them (see `write_grades`)."""
+        return write_grades(grades, self.uri)
 
     def feedback_outcomes(self, since: datetime | str | None = None) -> list[Outcome]:
         """Return all logged outcomes, `label_source="verifier"`, oldest first, each request once.

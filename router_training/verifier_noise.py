@@ -18,9 +18,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from router_training.contract import FloatArray, Outcome
+from router_training.contract import GOLD, HUMAN, FloatArray, Outcome
 from router_training.judging.bootstrap import Interval
 from router_training.learning.estimation import fit_logistic, is_varied, logit, sigmoid
+from router_training.tables.grades import grades_of
 
 FEWEST_GRADED = 30
 MARGIN = 0.02  # labels of 0 and 1 are taken for this much less than certain
@@ -62,25 +63,15 @@ class Correction:
 def graded(heard: Sequence[Outcome], gold: Sequence[Outcome]) -> tuple[NDArray[np.int64], FloatArray]:
     """Return which of the verified answers have a gold grade, shape (k,), and those grades.
 
-    A grade belongs to the same request, or the same prompt, and the same model; where both know what was answered, to
-    the same answer.
+    Which grade belongs to which answer, `grades_of` says.
     """
-    known: dict[tuple[str, str], Outcome] = {}
-    for one in gold:
-        if one.quality is not None:
-            known[one.prompt, one.model] = known[one.task_id, one.model] = one
-    found = [known.get((one.task_id, one.model)) or known.get((one.prompt, one.model)) for one in heard]
     rows = [
-        (i, match.quality)
-        for i, (one, match) in enumerate(zip(heard, found, strict=True))
-        if match is not None and match.quality is not None and one.quality is not None and _alike(one, match)
+        (i, row.quality)
+        for i, (one, row) in enumerate(zip(heard, grades_of(heard, gold), strict=True))
+        if row is not None and row.quality is not None and one.quality is not None
     ]
     places = np.array([i for i, _ in rows], dtype=np.int64)
     return places, np.array([quality for _, quality in rows], dtype=np.float64)
-
-
-def _alike(one: Outcome, other: Outcome) -> bool:
-    return one.response is None or other.response is None or one.response == other.response
 
 
 def fit_correction(
@@ -107,9 +98,9 @@ def corrected(
 ) -> tuple[list[Outcome], int, bool]:
     """Return feedback with the verifier's error taken out, the number of graded answers, and whether there were enough.
 
-    What people said is left as it is, and so is an answer without a label.
+    What people or references said is left as it is, and so is an answer without a label.
     """
-    verified = [i for i, one in enumerate(heard) if one.label_source != "human" and one.quality is not None]
+    verified = [i for i, one in enumerate(heard) if _is_verifiers(one)]
     said, forecast = [heard[i] for i in verified], p_forecast[verified]
     places, quality = graded(said, gold)
     correction = fit_correction([said[i] for i in places], forecast[places], quality)
@@ -125,7 +116,7 @@ def corrected(
 
 def biases(heard: Sequence[Outcome], gold: Sequence[Outcome]) -> tuple[Bias, ...]:
     """Return the verifier's bias by model, then by task type, where two graded answers or more tell it."""
-    said = [one for one in heard if one.label_source != "human" and one.quality is not None]
+    said = [one for one in heard if _is_verifiers(one)]
     places, quality = graded(said, gold)
     labels = np.array([one.quality for one in said], dtype=np.float64)
     error = np.full(len(said), np.nan)
@@ -141,6 +132,10 @@ def biases(heard: Sequence[Outcome], gold: Sequence[Outcome]) -> tuple[Bias, ...
             if (np.isfinite(error) & rows).sum() >= 2:
                 found.append(_bias(of, name, labels[rows], error[rows]))
     return tuple(found)
+
+
+def _is_verifiers(one: Outcome) -> bool:
+    return one.quality is not None and one.label_source not in (HUMAN, GOLD)
 
 
 def _bias(of: str, name: str, labels: FloatArray, error: FloatArray) -> Bias:

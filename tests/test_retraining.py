@@ -356,6 +356,22 @@ def test_the_verdict_says_how_the_verifier_errs_and_what_was_done_about_it(loop,
     assert "as asked" in loop(heard, more_gold=[grades], options=Options(dry_run=True, correct=False)).noise
 
 
+def test_gold_grades_of_answers_stand_on_their_traces_but_for_a_dry_run(
+    loop, crown, store, table, request_record
+):
+    crown(three_parts(table).train)
+    asked = [request_record(i, prompt=outcome(5000 + i, "small", 1.0).prompt) for i in range(3)]
+    store.log_requests(asked)
+    graded = OutcomeTable.from_outcomes(
+        replace(outcome(5000 + i, "small", 0.0), task_id=asked[i].trace_id, reference="42") for i in (0, 2)
+    )
+    search = "feedback.gold < 0.5 AND expectation.expected_response = '42'"
+    for dry_run, told in ((True, 0), (False, 2)):
+        verdict = loop(more_gold=[graded], options=Options(dry_run=dry_run))
+        assert verdict.n_gold_traces == told
+        assert len(MlflowClient(store.uri).search_traces([store.experiment_id], search)) == told
+
+
 def test_every_look_at_the_gate_is_counted_and_a_dry_run_changes_nothing(loop, crown, store, table):
     first = crown(blind(three_parts(table).train))
     verdict = loop([], options=Options(dry_run=True))

@@ -38,6 +38,7 @@ def redacted(record: RequestRecord, privacy: Privacy) -> RequestRecord:
         record,
         prompt=keep(record.prompt),
         result=keep(record.result),
+        reference=None if record.reference is None else keep(record.reference) or None,
         attempts=tuple(_attempt(attempt, keep) for attempt in record.attempts),
     )
 

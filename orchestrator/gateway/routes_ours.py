@@ -22,6 +22,19 @@ from router_training.contract import RequestRecord
 
 router = APIRouter(tags=["Pointsman"])
 MOST_PROMPTS = 1_000
+Grader = Literal[
+    "calendar_date",
+    "choice",
+    "contains",
+    "email_set",
+    "exact",
+    "exact_case",
+    "exact_normalised",
+    "list_",
+    "numeric",
+    "time_of_day",
+    "token_f1",
+]  # those that take little time on any text, run nothing and read no file
 THUMBS = {"up": 1.0, "down": 0.0}
 TraceId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
@@ -42,20 +55,24 @@ class RouteRequest(Ours):
 
 
 class FeedbackRequest(BaseModel):
-    """What a person thinks of an answer: a score from 0 (wrong) to 1 (right), or thumbs."""
+    """What is known of an answer: a score from 0 (wrong) to 1 (right), thumbs, or a grader to compare it with what was expected."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     trace_id: TraceId
     score: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
     thumbs: Literal["up", "down"] | None = None
+    grader: Grader | None = None
+    expected_response: Annotated[str, StringConstraints(min_length=1, max_length=10_000)] | None = None
     comment: Annotated[str, StringConstraints(max_length=10_000)] = ""
 
     @model_validator(mode="after")
     def one_of_them(self) -> FeedbackRequest:
-        """Refuse none or both."""
-        if (self.score is None) == (self.thumbs is None):
-            raise ValueError("give either score or thumbs")
+        """Refuse none or several, and a grader that has nothing to compare with."""
+        if sum(given is not None for given in (self.score, self.thumbs, self.grader)) != 1:
+            raise ValueError("give one of score, thumbs and grader")
+        if self.grader is not None and self.expected_response is None:
+            raise ValueError("give expected_response, which the grader compares the answer with")
         return self
 
 
@@ -104,12 +121,16 @@ async def _decided(routing: Routing, strategy: str, asked: dict[str, Any]) -> di
 
 @router.post("/v1/feedback", openapi_extra=schema_of(FeedbackRequest))
 async def feedback(request: Request) -> Json:
-    """Keep what a person thinks of an answer; it is on disk when this is answered, and teaches the next router."""
+    """Keep what is known of an answer; it is on disk when this is answered, and teaches the next router."""
     service: Service = request.app.state.service
     await service.gate.identify(request.headers)
     given = await body_of(request, FeedbackRequest)
-    score = THUMBS[given.thumbs] if given.thumbs is not None else given.score or 0.0
-    await traces_of(service).rate(given.trace_id, score, given.comment)
+    traces = traces_of(service)
+    if given.grader is not None and given.expected_response is not None:
+        score = await traces.compare(given.trace_id, given.expected_response, given.grader)
+    else:
+        score = THUMBS[given.thumbs] if given.thumbs is not None else given.score or 0.0
+        await traces.rate(given.trace_id, score, given.comment, given.expected_response)
     return Json({"trace_id": given.trace_id, "score": score, "kept": True})
 
 

@@ -7,9 +7,10 @@ import itertools
 from collections import OrderedDict
 from pathlib import Path
 
-from orchestrator.feedback import Spool, from_json, rated
+from orchestrator.feedback import Spool, from_json
 from orchestrator.gateway.errors import ApiError
 from orchestrator.gateway.privacy import Privacy, redacted
+from orchestrator.rating import compared, rated
 from router_training.contract import DataError, RequestRecord, UsageError
 
 MOST_FOLDERS = 64
@@ -50,14 +51,36 @@ class Traces:
         self._spool(kept)
         self.waiting += 1
 
-    async def rate(self, trace_id: str, score: float, comment: str) -> None:
-        """Keep what a person thinks of an answer; it is on disk when this returns.
+    async def rate(self, trace_id: str, score: float, comment: str, reference: str | None = None) -> None:
+        """Keep what a person thinks of an answer, and what should have been answered; it is on disk when this returns.
 
         Raises:
             ApiError: 404 if the request is not known any more.
             UsageError: if the request had no answer.
         """
-        found = rated(await self.find(trace_id), score, comment if self._privacy == "full" else "")
+        record = await self.find(trace_id)
+        if self._privacy == "full":
+            await self._replace(rated(record, score, comment, reference))
+        else:
+            await self._replace(rated(record, score, ""))
+
+    async def compare(self, trace_id: str, reference: str, grader: str) -> float:
+        """Grade an answer against what should have been answered, and keep both; they are on disk when this returns.
+
+        Returns:
+            The grade in [0, 1].
+
+        Raises:
+            ApiError: 404 if the request is not known any more.
+            UsageError: if the request had no answer, its text was not kept, or the grader cannot judge it.
+        """
+        if self._privacy != "full":
+            raise UsageError("answers are not kept here (POINTSMAN_LOG), so none can be graded; give a score")
+        found = await asyncio.to_thread(compared, await self.find(trace_id), reference, grader)
+        await self._replace(found)
+        return found.confidence or 0.0
+
+    async def _replace(self, found: RequestRecord) -> None:
         await asyncio.to_thread(self._keep, found)
         self._remember(found)
         self.waiting += 1

@@ -28,7 +28,7 @@ class Finish:
 
     strategy_name: str
     feedback: Callable[[RequestRecord], object] | None = None
-    digests: Mapping[str, str | None] = field(default_factory=dict)
+    digests: Mapping[str, Any] = field(default_factory=dict)
 
     def __call__(self, state: Mapping[str, Any]) -> dict[str, Any]:
         """Return what the caller gets, given a state whose move is the last one."""

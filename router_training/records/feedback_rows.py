@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from router_training.contract import HUMAN, Attempt, Outcome, RequestRecord
+from router_training.contract import GOLD, HUMAN, Attempt, Outcome, RequestRecord
 from router_training.records.traces import is_escalated, is_failed
 
 _NUMBERS = {
@@ -48,13 +48,19 @@ def outcomes_of(record: RequestRecord) -> list[Outcome]:
             completion_tokens=attempt.completion_tokens,
             response=attempt.text,
             source="feedback",
-            label_source="human" if any(one.kind == HUMAN for one in attempt.evidence) else "verifier",
+            reference=record.reference,
+            label_source=_label_source(attempt),
             propensity=record.decision.propensity if attempt.model == record.decision.model else None,
             time=record.time,
             error=attempt.error,
         )
         for attempt in record.attempts
     ]
+
+
+def _label_source(attempt: Attempt) -> str:
+    kinds = {one.kind for one in attempt.evidence}
+    return next((kind for kind in (GOLD, HUMAN) if kind in kinds), "verifier")
 
 
 def _is_verified(attempt: Attempt) -> bool:

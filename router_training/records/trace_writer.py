@@ -4,21 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mlflow.entities import Assessment, AssessmentSource, Feedback, Span, TraceInfo, TraceLocation, TraceState
+from mlflow.entities import (
+    Assessment,
+    AssessmentSource,
+    Expectation,
+    Feedback,
+    Span,
+    TraceInfo,
+    TraceLocation,
+    TraceState,
+)
+from mlflow.exceptions import MlflowException
 from mlflow.tracing.client import TracingClient
 
-from router_training.contract import RequestRecord
+from router_training.contract import GOLD, HUMAN, RequestRecord
 from router_training.records.traces import (
     CONFIDENCE,
+    EXPECTED,
     PREVIEW_CHARS,
     USER_FEEDBACK,
+    GoldGrade,
     SpanRecord,
+    is_kept,
+    judges_of,
     mlflow_trace_id,
     rationale_of,
-    said_by_user,
+    said_of,
     spans_of,
     tags_of,
+    verifier_confidence,
 )
+
+CHECKS = AssessmentSource("CODE", "pointsman verifier")
+USER = AssessmentSource("HUMAN", "user")
+REFERENCE = AssessmentSource("CODE", "reference answer")
+REFERENCE_TEXT = AssessmentSource("HUMAN", "reference answer")
+SOURCES = {"human": USER, "judge": AssessmentSource("LLM_JUDGE", "judge")}
+"""Who graded, by the outcome's `label_source`; code against the reference where it names neither."""
 
 
 def write_traces(records: Sequence[RequestRecord], uri: str, experiment_id: str, run_id: str) -> None:
@@ -55,23 +77,77 @@ def _trace_info(record: RequestRecord, experiment_id: str, run_id: str, span: Sp
 
 
 def _assessments(record: RequestRecord, trace: str) -> list[Assessment]:
-    """Return what a person said of the answer, else what the verifier did; none where neither did."""
-    said = said_by_user(record)
-    if said is not None:
-        source = AssessmentSource("HUMAN", "user")
-        feedback = Feedback(
-            USER_FEEDBACK, said.p_correct, source=source, trace_id=trace, rationale=said.reason or None
-        )
-        feedback.assessment_id = "h-" + trace.removeprefix("tr-")
-        return [feedback]
-    return [] if record.confidence is None else [_confidence(record, trace)]
+    """Return what is known of the answer, each word from its own source; none where nothing is.
+
+    Their ids follow from the trace id, so that writing one again replaces it.
+    """
+    found: list[Assessment] = []
+    confidence, said = verifier_confidence(record), said_of(record)
+    if confidence is not None:
+        judges = judges_of(record)
+        source = AssessmentSource("LLM_JUDGE", ", ".join(judges)) if judges else CHECKS
+        found.append(_feedback("a", trace, CONFIDENCE, confidence, source, rationale_of(record)))
+    if HUMAN in said:
+        found.append(_feedback("h", trace, USER_FEEDBACK, said[HUMAN].p_correct, USER, said[HUMAN].reason))
+    if GOLD in said:
+        found.append(_feedback("g", trace, GOLD, said[GOLD].p_correct, REFERENCE, said[GOLD].reason))
+    if record.reference is not None and is_kept(record.reference):
+        found.append(_expectation(trace, record.reference))
+    return found
 
 
-def _confidence(record: RequestRecord, trace: str) -> Feedback:
-    """Return the verifier's word as an assessment whose id follows from the trace id."""
-    source = AssessmentSource("CODE", "pointsman verifier")
-    feedback = Feedback(
-        CONFIDENCE, record.confidence, source=source, trace_id=trace, rationale=rationale_of(record)
-    )
-    feedback.assessment_id = "a-" + trace.removeprefix("tr-")
+def write_grades(grades: Sequence[GoldGrade], uri: str) -> int:
+    """Add gold grades to the traces of their requests; return how many of them have it now.
+
+    A grade belongs to the answer that the caller got: one of another model's attempt, and one of a request without a
+    trace, is passed over. What a trace says already is not written again.
+    """
+    client = TracingClient(uri)
+    told = 0
+    for grade in grades:
+        trace = mlflow_trace_id(grade.trace_id)
+        try:
+            info = client.get_trace_info(trace)
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                continue
+            raise
+        if info.tags.get("model") != grade.model:
+            continue
+        known = {one.assessment_id: one for one in info.assessments}
+        for new in _grade(grade, trace, with_text=is_kept(info.request_preview)):
+            old = known.get(new.assessment_id)
+            if not isinstance(old, Feedback | Expectation):
+                client.log_assessment(trace, new)
+            elif old.value != new.value:
+                client.update_assessment(trace, str(new.assessment_id), new)
+        told += 1
+    return told
+
+
+def _grade(grade: GoldGrade, trace: str, *, with_text: bool) -> list[Feedback | Expectation]:
+    source = SOURCES.get(grade.label_source, REFERENCE)
+    found: list[Feedback | Expectation] = [
+        _feedback("g", trace, GOLD, grade.quality, source, "graded in a table of outcomes")
+    ]
+    if grade.reference and with_text:
+        found.append(_expectation(trace, grade.reference))
+    return found
+
+
+def _feedback(
+    kind: str, trace: str, name: str, value: float | None, source: AssessmentSource, rationale: str
+) -> Feedback:
+    feedback = Feedback(name, value, source=source, trace_id=trace, rationale=rationale or None)
+    feedback.assessment_id = _id(kind, trace)
     return feedback
+
+
+def _expectation(trace: str, reference: str) -> Expectation:
+    expectation = Expectation(EXPECTED, reference, source=REFERENCE_TEXT, trace_id=trace)
+    expectation.assessment_id = _id("e", trace)
+    return expectation
+
+
+def _id(kind: str, trace: str) -> str:
+    return f"{kind}-{trace.removeprefix('tr-')}"

@@ -13,11 +13,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
-from router_training.contract import HUMAN, Attempt, DataError, Evidence, RequestRecord
+from router_training.contract import GOLD, HASHED, HUMAN, Attempt, DataError, Evidence, RequestRecord
 
 CONFIDENCE = "verifier_confidence"
 USER_FEEDBACK = "user_feedback"
+EXPECTED = "expected_response"  # the name by which MLflow's own scorers know a reference answer
 PREVIEW_CHARS = 1000
+LATER = frozenset({HUMAN, GOLD})
+"""Kinds of evidence that come after the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,17 @@ class SpanRecord:
             },
             "attributes": {key: strict_json(value) for key, value in attributes.items() if value is not None},
         }
+
+
+@dataclass(frozen=True, slots=True)
+class GoldGrade:
+    """The grade in [0, 1] of the answer that `model` gave to a request, who graded it, and the reference if known."""
+
+    trace_id: str
+    model: str
+    quality: float
+    label_source: str = "gold"
+    reference: str | None = None
 
 
 def mlflow_trace_id(trace_id: str) -> str:
@@ -107,8 +121,18 @@ def tags_of(record: RequestRecord) -> dict[str, str]:
 
 def rationale_of(record: RequestRecord) -> str:
     """Return the verifier's reasons for the accepted answer in one line."""
-    accepted = [attempt for attempt in record.attempts if attempt.model == record.model]
-    return "; ".join(evidence.reason for attempt in accepted[-1:] for evidence in attempt.evidence)
+    return "; ".join(one.reason for one in _found_in_answer(record) if one.kind not in LATER and one.reason)
+
+
+def verifier_confidence(record: RequestRecord) -> float | None:
+    """Return the verifier's confidence in the answer, whatever was said of it later; None where there was none."""
+    return record.verified if said_of(record) else record.confidence
+
+
+def judges_of(record: RequestRecord) -> tuple[str, ...]:
+    """Return the models whose opinion of the accepted answer the verifier weighed, sorted."""
+    found = (one for one in _found_in_answer(record) if one.p_correct is not None)
+    return tuple(sorted({one.model for one in found if one.model is not None}))
 
 
 def is_escalated(record: RequestRecord) -> bool:
@@ -121,22 +145,31 @@ def is_failed(record: RequestRecord) -> bool:
     return record.model is None or any(attempt.error for attempt in record.attempts)
 
 
-def said_by_user(record: RequestRecord) -> Evidence | None:
-    """Return what a person said of the accepted answer; None where nobody did."""
+def said_of(record: RequestRecord) -> dict[str, Evidence]:
+    """Return what was said of the accepted answer after it was given, by kind: HUMAN, GOLD, both or neither."""
+    return {one.kind: one for one in _found_in_answer(record) if one.kind in LATER}
+
+
+def is_kept(text: str | None) -> bool:
+    """Say whether a text stands as it was written: neither left out nor put as a digest."""
+    return bool(text) and not str(text).startswith(HASHED)
+
+
+def _found_in_answer(record: RequestRecord) -> tuple[Evidence, ...]:
     accepted = [attempt for attempt in record.attempts if attempt.model == record.model]
-    return next((one for attempt in accepted[-1:] for one in attempt.evidence if one.kind == HUMAN), None)
+    return accepted[-1].evidence if accepted else ()
 
 
 def sample_for_traces(records: Iterable[RequestRecord], limit: int) -> list[RequestRecord]:
     """Return the requests that get a full trace.
 
-    Every request that escalated, failed or was rated by a person, and of the others as many as `limit` leaves room for,
+    Every request that escalated, failed, or was rated by a person or against a reference, and of the others as many as `limit` leaves room for,
     chosen by a hash of the trace id: the same requests whenever they are shipped again.
     """
     told: list[RequestRecord] = []
     quiet: list[RequestRecord] = []
     for record in records:
-        (told if is_escalated(record) or is_failed(record) or said_by_user(record) else quiet).append(record)
+        (told if is_escalated(record) or is_failed(record) or said_of(record) else quiet).append(record)
     quiet.sort(key=lambda record: hashlib.sha256(record.trace_id.encode()).digest())
     return told + quiet[: max(0, limit - len(told))]
 

@@ -12,13 +12,14 @@ import urllib.request
 
 import pytest
 
-from orchestrator.feedback import drain_sealed, from_json, rated
+from orchestrator.feedback import drain_sealed, from_json
 from orchestrator.gateway.explaining import explained
 from orchestrator.gateway.opening import Opener
 from orchestrator.gateway.reloading import Reloader
 from orchestrator.gateway.service import Service
 from orchestrator.gateway.traces import Traces
 from orchestrator.health import Health
+from orchestrator.rating import rated
 from orchestrator.settings import Settings
 from router_training.contract import UsageError
 from router_training.records.champion_pointer import fetched, read_pointer
@@ -66,6 +67,54 @@ def test_an_answer_is_explained_and_what_people_think_of_it_is_kept(upstream, se
 def test_a_rating_needs_an_answer(request_record):
     with pytest.raises(UsageError, match="had no answer"):
         rated(request_record(error="down"), 1.0, "")
+
+
+def test_an_answer_is_compared_with_what_was_expected(upstream, second, tmp_path):
+    traces = Traces(tmp_path / "spool", "full", 10)
+    service = service_over(cards_of(upstream, second), feedback=traces)
+    service.traces = traces
+    with gateway(service=service) as (url, *_):
+        answer = post(url, question())[2]
+        about = {"trace_id": answer["pointsman"]["trace_id"]}
+        said = answer["choices"][0]["message"]["content"]
+
+        def judge(**more):
+            status, _, found = post(url, {**about, **more}, "/v1/feedback")
+            return status, found.get("score", found.get("error", {}).get("message"))
+
+        assert judge(grader="exact", expected_response=said) == (200, 1.0)
+        assert judge(grader="exact", expected_response="not that") == (200, 0.0)
+        assert judge(score=0.5, expected_response=said) == (200, 0.5)
+        for wrong in (
+            {"grader": "exact"},
+            {"grader": "exact", "expected_response": said, "score": 1.0},
+            {"grader": "python_tests", "expected_response": said},
+            {"grader": "os:system", "expected_response": said},
+            {"expected_response": said},
+            {"grader": "exact", "expected_response": ""},
+        ):
+            assert judge(**wrong)[0] == 400
+        status, message = judge(grader="numeric", expected_response="no number")
+        assert status == 400 and "grader numeric cannot judge" in message
+    rows = [outcomes_of(one)[0] for one in lines_in(tmp_path / "spool")]
+    assert [(one.quality, one.label_source) for one in rows[1:]] == [
+        (1.0, "gold"),
+        (0.0, "gold"),
+        (0.0, "gold"),
+    ]
+    assert [one.reference for one in rows] == [None, said, "not that", "not that"]
+
+
+async def test_where_answers_are_not_kept_none_is_compared_and_no_reference_is_kept(tmp_path, request_record):
+    traces = Traces(tmp_path, "hash", 10)
+    traces(request_record(1))
+    trace = request_record(1).trace_id
+    with pytest.raises(UsageError, match=r"not kept here \(POINTSMAN_LOG\).* give a score"):
+        await traces.compare(trace, "1", "numeric")
+    await traces.rate(trace, 1.0, "a comment", "the reference")
+    traces.close()
+    words = "".join(file.read_text() for file in tmp_path.glob("*/*.jsonl"))
+    assert "the reference" not in words and "a comment" not in words
 
 
 async def test_a_request_is_found_on_disk_after_a_restart_the_latest_word_first(tmp_path, request_record):
