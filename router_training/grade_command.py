@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from router_training.contract import UsageError
@@ -54,10 +55,17 @@ def grade(
 
     console = Console()
     if table is None:
-        listed = Table("grader", "what it accepts")
+        listed, limits = (
+            Table("grader", "what it accepts", "what it cannot judge", show_lines=True),
+            graders.limits(),
+        )
         for name, first in graders.described().items():
-            listed.add_row(name, first)
+            listed.add_row(name, escape(first), escape(limits[name]))
         console.print(listed)
+        console.print(
+            "A grade of your own: module:function or file.py:function. What a model thinks of an answer: pointsman judge.",
+            soft_wrap=True,
+        )
         return
     target = out or table.with_name(f"{table.stem}-graded.parquet")
     if target.suffix != ".parquet" or target.resolve() == table.resolve():

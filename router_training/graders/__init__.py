@@ -32,6 +32,17 @@ def described() -> dict[str, str]:
     }
 
 
+def limits() -> dict[str, str]:
+    """Return what each grader cannot judge, as its docstring says, by name."""
+    return {name: _limits(import_module(f"{__name__}.{name}").__doc__ or "") for name in available()}
+
+
+def _limits(text: str) -> str:
+    """Return the docstring from "It cannot judge" to the end of the paragraph, on one line."""
+    _, said, rest = text.partition("It cannot judge")
+    return " ".join(f"{said}{rest}".partition("\n\n")[0].split())
+
+
 def runs_code(name: str) -> bool:
     """Tell whether this grader runs what a model wrote, or is a function that the name itself points to."""
     return name in RUNS_CODE or ":" in name

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from router_training.answer_text import mentions, normalise
+from router_training.answer_text import mentions, normalise, whole
 
 _KEYS = ("all", "any", "none")
 
@@ -24,7 +24,8 @@ def grade(answer: str, reference: str) -> float | None:
     text = normalise(answer)
     has_all = all(mentions(text, normalise(phrase)) for phrase in key["all"])
     has_any = not key["any"] or any(mentions(text, normalise(phrase)) for phrase in key["any"])
-    return float(has_all and has_any and not any(normalise(phrase) in text for phrase in key["none"]))
+    has_none = not any(whole(normalise(phrase)).search(text) for phrase in key["none"])
+    return float(has_all and has_any and has_none)
 
 
 def _key(reference: str) -> dict[str, list[str]] | None:

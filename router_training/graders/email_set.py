@@ -1,4 +1,7 @@
-"""A set of e-mail addresses. Reference: a JSON list."""
+"""A set of e-mail addresses. Reference: a JSON list; [] where there is none to find.
+
+It cannot judge what is said about an address: one that is named only to be ruled out counts as named.
+"""
 
 from __future__ import annotations
 

@@ -9,5 +9,6 @@ from router_training.answer_text import alternatives
 
 
 def grade(answer: str, reference: str) -> float | None:
-    """Return 1 if the answer is one of the accepted texts, character by character."""
-    return float(answer.strip() in {text.strip() for text in [reference, *alternatives(reference)]})
+    """Return 1 if the answer is one of the accepted texts, character by character, None for a blank reference."""
+    accepted = {text.strip() for text in [reference, *alternatives(reference)]} - {""}
+    return float(answer.strip() in accepted) if alternatives(reference) and accepted else None

@@ -1,4 +1,4 @@
-"""Fields of a JSON object, each worth the same. Reference: {"fields": {"name": ..., "address.city": ..., "items.0": ...}}.
+"""Fields of a JSON object or list, each worth the same. Reference: {"fields": {"name": ..., "address.city": ..., "items.0": ...}}.
 
 Further fields in the answer do not matter. It cannot judge paraphrase: texts are equal but for case and outer marks.
 """
@@ -6,14 +6,17 @@ Further fields in the answer do not matter. It cannot judge paraphrase: texts ar
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from router_training.answer_text import normalise
-from router_training.graders.json_schema import first_object
+from router_training.graders.json_schema import first_value
+
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,300})(?:\.\d+)?(?:e[-+]?\d{1,3})?", re.IGNORECASE)
 
 
 def grade(answer: str, reference: str) -> float | None:
-    """Return the share of the reference's fields that the answer's JSON object has right, None for a broken reference.
+    """Return the share of the reference's fields that the answer's JSON has right, None for a broken reference.
 
     0 and "0" are one value; true, "true" and 1 are three. A field that must be null may be missing.
     """
@@ -23,7 +26,7 @@ def grade(answer: str, reference: str) -> float | None:
         return None
     if not wanted:
         return None
-    found = first_object(answer)
+    found = first_value(answer, "[" if all(path[:1].isdigit() for path in wanted) else "{")
     if found is None:
         return 0.0
     return sum(_same(_at(found, path), value) for path, value in wanted.items()) / len(wanted)
@@ -53,10 +56,8 @@ def _same(found: Any, wanted: Any) -> bool:
 
 
 def _number(value: Any) -> float | None:
-    try:
-        return float(value)
-    except (ValueError, OverflowError):
-        return None
+    """Return what a number is worth, also one written as text; None for any other text: 007 is an id."""
+    return float(value) if _NUMBER.fullmatch(str(value)) else None
 
 
 def _text(value: Any) -> str:

@@ -1,4 +1,7 @@
-"""A list in the right order. Reference: a JSON list of numbers or words as text."""
+"""A list in the right order. Reference: a JSON list of numbers or words as text.
+
+It cannot judge items of several words, nor what is said before the list: "not 1, 3, 9" ends in this list.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,16 @@ from router_training.answer_text import final_part, plain, unfenced
 
 _NUMBERED = re.compile(r"^\s*\d+[.)]\s+(?=\S)", re.MULTILINE)
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?")
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _WORD = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*")
 _GLUE = {"and", "then", "or"}
 
 
 def grade(answer: str, reference: str) -> float | None:
-    """Return 1 if the answer ends with exactly the reference's items in its order, however they are separated."""
+    """Return 1 if the answer ends with exactly the reference's items in its order, however they are separated.
+
+    None for a reference that is no list, or an empty one.
+    """
     try:
         wanted = [str(item) for item in json.loads(reference)]
     except (ValueError, TypeError):
@@ -23,9 +30,12 @@ def grade(answer: str, reference: str) -> float | None:
     text = final_part(plain(unfenced(answer)))
     if len(_NUMBERED.findall(text)) > 1:
         text = _NUMBERED.sub("", text)
+    if not wanted:
+        return None
     if all(_NUMBER.fullmatch(item) for item in wanted):
-        found = [float(number) for number in _NUMBER.findall(text)]
-        return float(_ends(found, [float(item) for item in wanted]))
+        numbers = [float(item) for item in wanted]
+        shown = (text, _THOUSANDS.sub("", text))
+        return float(any(_ends(list(map(float, _NUMBER.findall(one))), numbers) for one in shown))
     words = [word for word in map(str.lower, _WORD.findall(text)) if word not in _GLUE]
     return float(_ends(words, [item.lower() for item in wanted]))
 

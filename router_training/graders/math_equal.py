@@ -18,13 +18,19 @@ _DENIED = re.compile(
     r"(?:,\s*)?(?:\bnot|n't|\bnever|\brather than|\binstead of)\s+(?:equal to\s+|an?\s+|the\s+)?(?:\$[^$]*\$|[^\s,;$]+)",
     re.IGNORECASE,
 )
+_WRONG = re.compile(
+    r"(?:\$[^$]*\$|\S+)\s+(?:is|was|are|would be)\s+(?:wrong|incorrect|false|not (?:right|correct))\b",
+    re.IGNORECASE,
+)
+_MIXED = re.compile(r"(?<![\d./^{])(\d+) (\d+)/(\d+)(?![\d/])")
 _TOWER = re.compile(r"\d{3,}\s*(?:\^|\*\*)\s*\{?\d{5,}|(?:(?:\^|\*\*)\s*\{?\s*\d+\s*){2,}|!\s*!|\d{5,}\s*!")
 
 
 def grade(answer: str, reference: str) -> float | None:
     """Return 1 if both are worth the same, 0 if not, None where the reference cannot be read or time runs out."""
     needed("math_verify", "graders", "the grader math_equal")
-    text = _DENIED.sub(" ", final_part(answer)[-_MOST_CHARS:])
+    text = _WRONG.sub(" ", _DENIED.sub(" ", final_part(answer)[-_MOST_CHARS:]))
+    text = _MIXED.sub(r"(\1+\2/\3)", text)
     if _TOWER.search(text):
         return 0.0
     found = shared().call("router_training.graders.math_equal", "equal", (text, reference), _SECONDS)

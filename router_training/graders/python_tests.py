@@ -50,13 +50,26 @@ def grade(answer: str, reference: str) -> float | None:
     None for a broken reference, or where this system cannot run code in a limited process.
     """
     try:
-        tests = [str(test) for test in json.loads(reference)["tests"]]
-    except (ValueError, KeyError, TypeError):
+        tests = _tests(json.loads(reference)["tests"])
+    except (ValueError, KeyError, TypeError, SyntaxError):
         return None
     code = extract_code(answer)
     if code is not None and not _can_run():
         return None
     return float(code is not None and _passes(code, tests))
+
+
+def _tests(told: object) -> list[str]:
+    """Return the tests, each one expression.
+
+    Raises:
+        ValueError, SyntaxError: if there is none, or one that no code could pass.
+    """
+    if not isinstance(told, list) or not told:
+        raise ValueError("no tests")
+    for test in told:
+        ast.parse(str(test), mode="eval")
+    return [str(test) for test in told]
 
 
 def extract_code(answer: str) -> str | None:

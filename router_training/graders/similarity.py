@@ -15,9 +15,12 @@ if TYPE_CHECKING:
 
 
 def grade(answer: str, reference: str) -> float | None:
-    """Return the cosine, at least 0, or whether it reaches `at_least`; None for a blank reference, 0 for a blank answer."""
+    """Return the cosine, at least 0, or whether it reaches `at_least`; 0 for a blank answer.
+
+    None for a blank reference, or an `at_least` outside 0 to 1.
+    """
     text, at_least = _key(reference)
-    if not text.strip():
+    if not text.strip() or not 0.0 <= (at_least or 0.0) <= 1.0:
         return None
     if not answer.strip():
         return 0.0
@@ -29,9 +32,11 @@ def grade(answer: str, reference: str) -> float | None:
 def _key(reference: str) -> tuple[str, float | None]:
     try:
         key = json.loads(reference)
-        return str(key["text"]), float(key["at_least"]) if "at_least" in key else None
+        text, at_least = str(key["text"]), key.get("at_least")
     except (ValueError, KeyError, TypeError):
         return reference, None
+    known = at_least is None or (isinstance(at_least, int | float) and not isinstance(at_least, bool))
+    return text, at_least if known else -1.0
 
 
 @cache

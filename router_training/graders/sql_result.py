@@ -17,7 +17,9 @@ from router_training.extras import needed
 
 _SECONDS = 2.0
 _MOST_ROWS = 100_000
-_QUERY = re.compile(r"\b(?:with|select|from|values)\b.*", re.IGNORECASE | re.DOTALL)
+_ENOUGH = 50
+_STATEMENT = re.compile(r"(?:'[^']*'|\"[^\"]*\"|--[^\n]*|[^;])*")
+_QUERY = re.compile(r"\b(?:with|select|from|values)\b", re.IGNORECASE)
 
 
 def grade(answer: str, reference: str) -> float | None:
@@ -41,8 +43,19 @@ def grade(answer: str, reference: str) -> float | None:
 
 def _query(answer: str) -> str:
     blocks = [block for block in fenced_blocks(answer) if _QUERY.search(block)]
-    found = _QUERY.search(blocks[-1] if blocks else final_part(answer))
-    return found.group().partition(";")[0].strip(" `") if found else ""
+    text = (blocks[-1] if blocks else final_part(answer)).strip(" `\n")
+    starts = [match.start() for match in _QUERY.finditer(text)][:_ENOUGH]
+    statements = [found.group() for start in starts if (found := _STATEMENT.match(text, start))]
+    return next(filter(_parses, statements), statements[0] if statements else "")
+
+
+def _parses(statement: str) -> bool:
+    """Tell whether duckdb reads this as one statement: "from the table: ..." is a sentence."""
+    duckdb = needed("duckdb", "graders", "the grader sql_result")
+    try:
+        return len(duckdb.extract_statements(statement)) == 1
+    except duckdb.Error:
+        return False
 
 
 def _rows(setup: str, query: str) -> list[tuple[Any, ...]] | None:

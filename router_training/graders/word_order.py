@@ -1,4 +1,7 @@
-"""Words in a given order; commas, case and a sentence around them do not matter."""
+"""Words in a given order; commas, case and a sentence around them do not matter.
+
+It cannot judge numbers, nor what is said before the words: "not cow bee ant" ends in these words.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 
 def grade(answer: str, reference: str) -> float | None:
-    """Return 1 if the answer ends with the reference's words in their order."""
+    """Return 1 if the answer ends with the reference's words in their order, None for a reference without any."""
     wanted = _WORD.findall(reference.lower())
     found = _WORD.findall(final_part(plain(unfenced(answer))).lower())
-    return float(bool(wanted) and found[-len(wanted) :] == wanted)
+    return float(found[-len(wanted) :] == wanted) if wanted else None

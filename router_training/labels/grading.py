@@ -96,7 +96,7 @@ def judged(
     """Return the quality of an answer and None; or None and why there is none."""
     if task.grader is None:
         return None, "the task names no grader"
-    if task.reference is None and task.grader not in graders.WITHOUT_REFERENCE:
+    if not (task.reference or "").strip() and task.grader not in graders.WITHOUT_REFERENCE:
         return None, "the task has no reference"
     if graders.runs_code(task.grader) and not (allow_code or trusted):
         return None, f"grader {task.grader} runs code, which --allow-code allows"
