@@ -46,13 +46,13 @@ class Exploration:
         )
         if not others:
             return move, 1.0
-        drawn = _uniform(trace_id)
+        drawn = uniform("explore", trace_id)
         if drawn >= self.share:
             return move, 1.0 - self.share
         other = others[min(int(drawn / self.share * len(others)), len(others) - 1)]
         return replace(move, models=(other,)), self.share / len(others)
 
 
-def _uniform(trace_id: str) -> float:
-    """Return a number in [0, 1) that follows from the trace id."""
-    return int.from_bytes(hashlib.sha256(f"explore {trace_id}".encode()).digest()[:7], "big") / 2**56
+def uniform(what: str, trace_id: str) -> float:
+    """Return a number in [0, 1) that follows from the trace id, another one for each purpose."""
+    return int.from_bytes(hashlib.sha256(f"{what} {trace_id}".encode()).digest()[:7], "big") / 2**56

@@ -40,6 +40,7 @@ from orchestrator.nodes.state import (
 from orchestrator.nodes.step import Leading, Step
 from orchestrator.nodes.tools import MOST_ROUNDS, ModelEdge, ToolEdge, ToolNode
 from orchestrator.nodes.verifier import VerifierNode
+from orchestrator.shadowing import Shadows, begun_by
 from router_training.contract import (
     Catalogue,
     Forecaster,
@@ -66,6 +67,7 @@ def build_graph(
     health: Health | None = None,
     joint: Any = None,
     explore: float = 0.0,
+    shadow: Shadows | None = None,
     demotion: Demotion | None = None,
 ) -> Any:
     """Build a compiled LangGraph graph that answers requests (`nodes.Request` in, `nodes.Answer` out).
@@ -89,6 +91,7 @@ def build_graph(
         joint: a `JointModel`: weighs all answers of a request together, and tells the strategy "joint" whom to ask.
         explore: the share of requests that another model answers, chosen by chance among those that may be asked, so
             that `pointsman replay` can judge what was not done; 0 to 0.5.
+        shadow: asks a second model beside a share of requests and shows nobody its answer.
         demotion: serves its constant while the measured benefit of routing is in doubt; it has to be told of requests.
 
     Raises:
@@ -99,11 +102,11 @@ def build_graph(
     clients = chat_models(cards) if models is None else models
     health = Health() if health is None else health
     router = make_router(policy, cards, strategy, dial, sticky, health)
-    router.joint = joint
     dear = math.inf if approve_above_usd is None else above("approve_above_usd", approve_above_usd)
-    router.exploration, router.demotion = Exploration(explore, dear), demotion
+    router.joint, router.exploration, router.demotion = joint, Exploration(explore, dear), demotion
     names, tool_of = node_names(cards), by_name(tools)
-    finish = Finish(name_of(strategy), feedback, digests(policy))
+    begin = begun_by(shadow, cards, clients, verifier or verifiers.standard(), dear)
+    finish = Finish(name_of(strategy), feedback, digests(policy), begin)
     described = [convert_to_openai_tool(tool) for tool in tools]
     asked = {model: ModelNode(card, clients[model], described, health) for model, card in cards.items()}
     callers: dict[str, Step] = {names[model]: node for model, node in asked.items()}

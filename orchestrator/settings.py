@@ -27,6 +27,8 @@ class Settings:
     `secrets` is a file of NAME=VALUE lines that holds endpoints' keys which the environment does not.
     `log` is what the spool keeps of prompts and answers: full, hash or none. `explore` is the share of requests that
     another model answers, by chance and within all limits, so that traffic can be learnt from; 0 is off.
+    `shadow` is the share of answered requests that a second model is asked too (`shadow_model`; None: any other), whose
+    answer nobody sees and nobody pays but us: at most `shadow_usd_per_day`, over all workers and restarts; 0 is off.
     `demote` lets the best constant serve while the measured benefit of routing is in doubt.
     """
 
@@ -53,6 +55,9 @@ class Settings:
     reload_s: float = 2.0
     traces: int = 2_000
     explore: float = 0.01
+    shadow: float = 0.0
+    shadow_model: str | None = None
+    shadow_usd_per_day: float = 1.0
     demote: bool = True
 
     @classmethod

@@ -17,6 +17,8 @@ Vectors = NDArray[np.float32]
 
 HASHED = "sha256:"
 """What stands before the digest of a text that was not kept."""
+SHADOW = "shadow"
+"""The source of an outcome that nobody saw: a second model was asked in the shadow of the one that served."""
 
 
 class PointsmanError(Exception):
@@ -284,6 +286,7 @@ class RequestRecord:
 
     `reference` is what should have been answered, where someone said so. `verified` is the verifier's confidence in an
     answer that a person or a reference has judged since, for `confidence` then is their word.
+    `shadow_of` is the trace id of the request in whose shadow this answer was asked for; None where it was served.
     """
 
     trace_id: str
@@ -303,6 +306,7 @@ class RequestRecord:
     price_digest: str | None = None
     reference: str | None = None
     verified: float | None = None
+    shadow_of: str | None = None
 
 
 class SuccessModel(Protocol):

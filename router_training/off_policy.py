@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from router_training.contract import Catalogue, DataError, FloatArray, Outcome
+from router_training.contract import SHADOW, Catalogue, DataError, FloatArray, Outcome
 from router_training.evaluation import Router
 from router_training.judging.bootstrap import Interval
 
@@ -65,6 +65,8 @@ class Replayed:
 def logged(outcomes: Sequence[Outcome], catalogue: Catalogue | None = None) -> Log:
     """Return the choices among these outcomes that were made with a known probability and came to something known.
 
+    What was asked in the shadow of a request was nobody's choice: it is left out, for the log is what was served.
+
     Args:
         outcomes: feedback.
         catalogue: prices that stand in for those that were paid, where the tokens are known.
@@ -72,7 +74,7 @@ def logged(outcomes: Sequence[Outcome], catalogue: Catalogue | None = None) -> L
     kept = [
         one if catalogue is None else _repriced(one, catalogue)
         for one in outcomes
-        if one.propensity is not None and 0.0 < one.propensity <= 1.0 and one.quality is not None
+        if one.source != SHADOW and _is_known(one)
     ]
     kept = [one for one in kept if one.cost_usd is not None]
     return Log(
@@ -83,6 +85,10 @@ def logged(outcomes: Sequence[Outcome], catalogue: Catalogue | None = None) -> L
         np.array([one.cost_usd for one in kept], dtype=np.float64),
         len(outcomes) - len(kept),
     )
+
+
+def _is_known(one: Outcome) -> bool:
+    return one.propensity is not None and 0.0 < one.propensity <= 1.0 and one.quality is not None
 
 
 def _repriced(one: Outcome, catalogue: Catalogue) -> Outcome:

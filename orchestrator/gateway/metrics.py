@@ -7,7 +7,7 @@ label `worker`: sum over it, as in `sum(rate(pointsman_requests_total[5m]))`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from fastapi import APIRouter, Request, Response
@@ -21,11 +21,16 @@ from orchestrator.breaker import BreakerState
 from orchestrator.gateway.access import require_operator
 from orchestrator.gateway.callers import Served
 from orchestrator.gateway.errors import ApiError
+from orchestrator.gateway.readings import ONE, Reading, Readings
+from router_training.contract import SHADOW, RequestRecord
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
 BREAKERS = ("closed", "half-open", "open")
 NONE = "none"
+QUEUED = "Finished requests that wait to be written to feedback."
+DEMOTED = "1 while the best constant serves, because the measured benefit of routing is in doubt."
+COUNTED = ("model", "text", "prompt_tokens", "completion_tokens")
 DIRECT = "direct"
 """The strategy of requests that name a model."""
 
@@ -38,6 +43,7 @@ class Metrics:
         queued: what returns how many finished requests wait to be written to feedback.
         worker: told apart from other processes by this; empty where there is one.
         demoted: what tells whether the best constant serves instead of the router.
+        readings: further figures that are read when Prometheus asks.
     """
 
     def __init__(
@@ -47,6 +53,7 @@ class Metrics:
         queued: Callable[[], int] = int,
         worker: str = "",
         demoted: Callable[[], bool] = bool,
+        readings: Sequence[Reading] = (),
     ) -> None:
         self.registry = CollectorRegistry(auto_describe=False)
         self._worker = {"worker": worker} if worker else {}
@@ -60,7 +67,12 @@ class Metrics:
             "calls", "Calls of models, with those no answer came from.", "model", "outcome"
         )
         self._tokens = self._counter("tokens", "Tokens read and written by models.", "model", "direction")
-        self._usd = self._counter("usd", "USD that requests have cost, checks included.", "model", "strategy")
+        self._usd = self._counter(
+            "usd",
+            "USD that requests have cost, checks included, and second answers (strategy shadow).",
+            "model",
+            "strategy",
+        )
         self._reference = self._counter(
             "reference_usd", "USD that the reference model would have cost.", "model", "strategy"
         )
@@ -80,7 +92,12 @@ class Metrics:
         self._reloads = self._counter(
             "reloads", "Changes of what serves, and whether they were taken.", "what", "result"
         )
-        self.registry.register(_Live(breakers, queued, demoted, self._worker))
+        self.registry.register(_Breakers(breakers, self._worker))
+        own = (
+            Reading("feedback_queue", QUEUED, lambda: {ONE: float(queued())}),
+            Reading("demoted", DEMOTED, lambda: {ONE: float(demoted())}),
+        )
+        self.registry.register(Readings((*own, *readings), self._worker))
         ProcessCollector(registry=self.registry)
 
     def __call__(self, served: Served) -> None:
@@ -100,6 +117,14 @@ class Metrics:
             self._saved.labels(*by).inc(served.reference_usd - usd)
         if answer.get("model") and answer.get("confidence") is not None:
             self._confidence.labels(*by).observe(answer["confidence"])
+
+    def shadowed(self, record: RequestRecord) -> None:
+        """Count a second answer that nobody saw: its USD among all others, and what it spends of the savings."""
+        (attempt,) = record.attempts
+        self._count_call({name: getattr(attempt, name) for name in COUNTED})
+        by = (*self._worker.values(), attempt.model, SHADOW)
+        self._usd.labels(*by).inc(record.usd)
+        self._saved.labels(*by).dec(record.usd)
 
     def erred(self, error: ApiError) -> None:
         """Count an answer that is an error."""
@@ -143,36 +168,20 @@ def _label(strategy: str) -> str:
     return "/".join([name for name in re.findall(r"[a-z_]+", strategy) if name in known][:2]) or NONE
 
 
-class _Live(Collector):
-    """Figures that are read where they arise, when Prometheus asks."""
+class _Breakers(Collector):
+    """The states of all breakers, as they are when Prometheus asks."""
 
-    def __init__(
-        self,
-        breakers: Callable[[], Mapping[str, BreakerState]],
-        queued: Callable[[], int],
-        demoted: Callable[[], bool],
-        worker: Mapping[str, str],
-    ) -> None:
-        self._breakers, self._queued, self._worker = breakers, queued, worker
-        self._demoted = demoted
+    def __init__(self, breakers: Callable[[], Mapping[str, BreakerState]], worker: Mapping[str, str]) -> None:
+        self._breakers, self._worker = breakers, worker
 
     def collect(self) -> Iterator[Metric]:
-        """Return the breakers' states and the length of the feedback queue."""
-        worker = tuple(self._worker.values())
+        """Return them, one series per model and state."""
         said = "1 for the state that the model's circuit breaker is in."
         states = GaugeMetricFamily("pointsman_breaker", said, labels=(*self._worker, "model", "state"))
         for model, state in self._breakers().items():
             for name in BREAKERS:
-                states.add_metric((*worker, model, name), float(state.name == name))
+                states.add_metric((*self._worker.values(), model, name), float(state.name == name))
         yield states
-        said = "Finished requests that wait to be written to feedback."
-        queue = GaugeMetricFamily("pointsman_feedback_queue", said, labels=tuple(self._worker))
-        queue.add_metric(worker, self._queued())
-        yield queue
-        said = "1 while the best constant serves, because the measured benefit of routing is in doubt."
-        demoted = GaugeMetricFamily("pointsman_demoted", said, labels=tuple(self._worker))
-        demoted.add_metric(worker, float(self._demoted()))
-        yield demoted
 
 
 def metrics_routes(metrics: Metrics) -> APIRouter:

@@ -14,9 +14,11 @@ from orchestrator.demotion import PRIOR, Demotion
 from orchestrator.exploring import Exploration
 from orchestrator.gateway.clients import clients_of
 from orchestrator.gateway.routing import Routing, reference_of
+from orchestrator.gateway.shadows import check_shadow
 from orchestrator.health import Health
 from orchestrator.models import recorded_models
 from orchestrator.settings import Settings
+from orchestrator.shadowing import Shadows
 from router_training.catalogue import load_catalogue
 from router_training.contract import Catalogue, RequestRecord, UsageError
 from router_training.policy import Policy
@@ -37,6 +39,7 @@ class Opener:
     environment: Mapping[str, str]
     health: Health
     feedback: Callable[[RequestRecord], object] | None = None
+    shadow: Shadows | None = None
 
     def mark(self) -> Mark:
         """Return what tells whether champion, router or models file have changed.
@@ -67,6 +70,7 @@ class Opener:
         opened = self._opened(given)
         known = {} if opened is None else opened.policy.catalogue
         cards = dict(known if given is None else given)
+        check_shadow(self.settings, cards)
         clients = self._clients(cards)
         policy = None if opened is None else opened.policy
         return Routing(
@@ -81,6 +85,7 @@ class Opener:
             dial=self.settings.dial,
             reference=reference_of(policy, cards),
             explore=Exploration(self.settings.explore).share,
+            shadow=self.shadow,
             demotion=demotion_of(policy, self.settings),
         )
 

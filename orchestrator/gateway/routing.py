@@ -17,6 +17,7 @@ from orchestrator.health import Health
 from orchestrator.moves import Move, Situation
 from orchestrator.nodes.router import RouterNode
 from orchestrator.nodes.walk import Walk
+from orchestrator.shadowing import Shadows
 from orchestrator.strategies import load
 from orchestrator.verifiers import standard
 from router_training.answer_model import AnswerModel
@@ -52,6 +53,7 @@ class Routing:
     reference: str
     joint: JointModel | None = None
     explore: float = 0.0
+    shadow: Shadows | None = None
     demotion: Demotion | None = None
     _graphs: OrderedDict[str, Any] = field(default_factory=OrderedDict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -100,6 +102,7 @@ class Routing:
             feedback=self._told,
             health=self.health,
             joint=None if policy is None else self.joint,
+            shadow=None if strategy is direct else self.shadow,
             explore=0.0 if strategy is direct or self._is_promised() else self.explore,
             demotion=None if strategy is direct else self.demotion,
         )

@@ -16,6 +16,7 @@ from orchestrator.gateway.nearest import Labelled
 from orchestrator.gateway.routing import Routing
 from orchestrator.gateway.traces import Traces
 from orchestrator.settings import Settings
+from orchestrator.shadowing import Shadows
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ class Service:
     on_error: Callable[[ApiError], object] = bool
     connections: aiohttp.ClientSession | None = None
     is_closing: bool = False
+    shadows: Shadows | None = None
     _labelled: Labelled | None = None
 
     def session(self) -> aiohttp.ClientSession:
@@ -92,6 +94,8 @@ class Service:
 
     async def close(self) -> None:
         """Close the connections, write down what was spent, and have the disk confirm all feedback."""
+        if self.shadows is not None:
+            await self.shadows.close()
         if self.connections is not None:
             await self.connections.close()
         await asyncio.to_thread(self.gate.close)

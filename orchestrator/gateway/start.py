@@ -24,8 +24,10 @@ from orchestrator.gateway.opening import Opener
 from orchestrator.gateway.page import page_routes
 from orchestrator.gateway.privacy import Privacy
 from orchestrator.gateway.protocol import PatientProtocol
+from orchestrator.gateway.readings import Reading
 from orchestrator.gateway.reloading import Reloader
 from orchestrator.gateway.service import Service
+from orchestrator.gateway.shadows import shadows_of
 from orchestrator.gateway.traces import Traces
 from orchestrator.health import Health
 from orchestrator.settings import HANDED_OVER, Settings
@@ -53,11 +55,13 @@ def assembled(settings: Settings, environment: Mapping[str, str]) -> FastAPI:
         queued=lambda: traces.waiting,
         worker=worker,
         demoted=lambda: service.routing is not None and service.routing.is_demoted,
+        readings=readings_of(service),
     )
     live = Live(privacy=privacy)
     service.watchers += [metrics, live]
     service.on_error = metrics.erred
-    opener = Opener(settings, service.session, environment, health, traces)
+    service.shadows = shadows_of(settings, accounts, traces, metrics.shadowed)
+    opener = Opener(settings, service.session, environment, health, traces, service.shadows)
     reloader = Reloader(service, opener, lambda taken: metrics.reloaded("router", taken=taken))
     reloader.start()
 
@@ -82,6 +86,16 @@ def assembled(settings: Settings, environment: Mapping[str, str]) -> FastAPI:
         page_routes(),
         running=running,
     )
+
+
+def readings_of(service: Service) -> tuple[Reading, ...]:
+    """Return the figures of a gateway that are read when Prometheus asks."""
+
+    def passed_over() -> Mapping[str, float]:
+        return {} if service.shadows is None else service.shadows.passed_over.copy()
+
+    said = "Second answers that chance would have asked for, and that were not: budget, busy, unavailable."
+    return (Reading("shadow_passed_over", said, passed_over, "reason", only_grows=True),)
 
 
 def about(service: Service, health: Health) -> dict[str, Any]:

@@ -24,18 +24,22 @@ UNKEPT = "answer"
 
 @dataclass(frozen=True)
 class Finish:
-    """Turns the last move into the answer, or into an honest failure, and tells feedback about it."""
+    """Turns the last move into the answer, or into an honest failure, and tells feedback about it.
+
+    `shadow` is told after feedback, with the last state; it may ask another model beside, and returns at once.
+    """
 
     strategy_name: str
     feedback: Callable[[RequestRecord], object] | None = None
     digests: Mapping[str, Any] = field(default_factory=dict)
+    shadow: Callable[[Mapping[str, Any], RequestRecord], object] | None = None
 
     def __call__(self, state: Mapping[str, Any]) -> dict[str, Any]:
         """Return what the caller gets, given a state whose move is the last one."""
         answer = _outcome(state["move"], state["attempts"])
         answer["note"] = _note(answer["model"], state)
-        if self.feedback is not None:
-            self.tell({**state, **answer}, self.feedback)
+        if self.feedback is not None or self.shadow is not None:
+            self.tell({**state, **answer})
         key = "messages" if is_conversation(state) else UNKEPT
         return {**answer, key: [self.message(state, answer)]}
 
@@ -61,7 +65,7 @@ class Finish:
             usage_metadata=_usage(state["attempts"]),
         )
 
-    def tell(self, state: Mapping[str, Any], feedback: Callable[[RequestRecord], object]) -> None:
+    def tell(self, state: Mapping[str, Any]) -> None:
         """Hand the finished request to feedback, whose failures must not cost anyone an answer."""
         task = task_of(state)
         record = RequestRecord(
@@ -80,7 +84,10 @@ class Finish:
             **self.digests,
         )
         try:
-            feedback(record)
+            if self.feedback is not None:
+                self.feedback(record)
+            if self.shadow is not None:
+                self.shadow(state, record)
         except Exception:  # the one broad except of the program: a broken sink must not break an answer
             logger.exception("feedback on request %s was lost; the answer is not affected", record.trace_id)
 

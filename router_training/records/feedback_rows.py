@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from router_training.contract import GOLD, HUMAN, Attempt, Outcome, RequestRecord
+from router_training.contract import GOLD, HUMAN, SHADOW, Attempt, Outcome, RequestRecord
 from router_training.records.traces import is_escalated, is_failed
 
 _NUMBERS = {
@@ -32,12 +32,13 @@ def outcomes_of(record: RequestRecord) -> list[Outcome]:
     An answer on which no verifier had anything to say counts as unverified: its confidence is the forecast
     alone, and a router must not be taught its own forecasts.
 
-    `task_id` is the trace id, for live traffic has no other. The propensity belongs to the model that
-    the router chose; a model asked because an earlier answer was refused has none.
+    `task_id` is the trace id, for live traffic has no other; an answer asked for in the shadow of a request has that
+    request's, and the source "shadow". The propensity belongs to the model that the router chose; a model asked because
+    an earlier answer was refused has none.
     """
     return [
         Outcome(
-            task_id=record.trace_id,
+            task_id=record.shadow_of or record.trace_id,
             prompt=record.prompt,
             model=attempt.model,
             quality=attempt.confidence if _is_verified(attempt) else None,
@@ -47,7 +48,7 @@ def outcomes_of(record: RequestRecord) -> list[Outcome]:
             prompt_tokens=attempt.prompt_tokens,
             completion_tokens=attempt.completion_tokens,
             response=attempt.text,
-            source="feedback",
+            source="feedback" if record.shadow_of is None else SHADOW,
             reference=record.reference,
             label_source=_label_source(attempt),
             propensity=record.decision.propensity if attempt.model == record.decision.model else None,
@@ -88,12 +89,16 @@ def unique(outcomes: Iterable[Outcome]) -> list[Outcome]:
 
 
 def traffic_metrics(records: Sequence[RequestRecord]) -> dict[str, float]:
-    """Return what a feedback run shows of its requests."""
-    confidences = [record.confidence for record in records if record.confidence is not None]
+    """Return what a feedback run shows of its requests; what was asked in their shadow is counted by itself."""
+    served = [record for record in records if record.shadow_of is None]
+    confidences = [record.confidence for record in served if record.confidence is not None]
+    n = max(1, len(served))
     return {
-        "requests": len(records),
-        "usd": sum(record.usd for record in records),
-        "escalated_share": sum(map(is_escalated, records)) / len(records),
-        "failed_share": sum(map(is_failed, records)) / len(records),
+        "requests": len(served),
+        "usd": sum(record.usd for record in served),
+        "shadow_requests": len(records) - len(served),
+        "shadow_usd": sum(record.usd for record in records if record.shadow_of is not None),
+        "escalated_share": sum(map(is_escalated, served)) / n,
+        "failed_share": sum(map(is_failed, served)) / n,
         **({"mean_confidence": sum(confidences) / len(confidences)} if confidences else {}),
     }

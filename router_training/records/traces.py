@@ -115,6 +115,8 @@ def tags_of(record: RequestRecord) -> dict[str, str]:
         "price_digest": record.price_digest,
         "escalated": str(is_escalated(record)).lower(),
         "failed": str(is_failed(record)).lower(),
+        "shadow": None if record.shadow_of is None else "true",
+        "shadow_of": record.shadow_of,
     }
     return {key: value for key, value in tags.items() if value}
 
