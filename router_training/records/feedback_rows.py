@@ -92,13 +92,13 @@ def traffic_metrics(records: Sequence[RequestRecord]) -> dict[str, float]:
     """Return what a feedback run shows of its requests; what was asked in their shadow is counted by itself."""
     served = [record for record in records if record.shadow_of is None]
     confidences = [record.confidence for record in served if record.confidence is not None]
+    asked_again = [record.usd for record in records if record.shadow_of is not None]
     n = max(1, len(served))
     return {
         "requests": len(served),
         "usd": sum(record.usd for record in served),
-        "shadow_requests": len(records) - len(served),
-        "shadow_usd": sum(record.usd for record in records if record.shadow_of is not None),
         "escalated_share": sum(map(is_escalated, served)) / n,
         "failed_share": sum(map(is_failed, served)) / n,
+        **({"shadow_requests": len(asked_again), "shadow_usd": sum(asked_again)} if asked_again else {}),
         **({"mean_confidence": sum(confidences) / len(confidences)} if confidences else {}),
     }
