@@ -73,11 +73,13 @@ def render_slices(evaluation: Evaluation) -> Table:
     kind = evaluation.slices[0].kind if evaluation.slices else "task type"
     table = Table(title=f"By {kind}, dial {evaluation.operating.point.dial:.2f}", title_justify="left")
     table.add_column(kind, overflow="fold")
-    for name in ("tasks", "router quality", f"{escape(evaluation.best.name)} quality", "router cost share"):
+    best = f"{escape(evaluation.best.name)} quality"
+    for name in ("tasks", "router quality", best, "mix at its cost", "router cost share"):
         table.add_column(name, justify="right")
     for part in (part for part in evaluation.slices if part.kind == kind):
         share = part.usd / part.best_constant_usd if part.best_constant_usd > 0 else math.nan
-        row = (f"{part.n:,}", f"{part.quality:.3f}", f"{part.best_constant_quality:.3f}", _percent(share))
+        qualities = (part.quality, part.best_constant_quality, part.mix_quality)
+        row = (f"{part.n:,}", *(f"{quality:.3f}" for quality in qualities), _percent(share))
         table.add_row(escape(part.name), *row, style="dim" if part.small else None)
     return table
 

@@ -153,7 +153,7 @@ def test_a_saving_is_claimed_only_where_its_whole_interval_is_one(judgement):
     assert told(judgement, won, (0.4, 0.35, 0.45), level).startswith(
         "Routing would save 60% (95% interval 55% to 65%)"
     )
-    assert "at equal quality: +0.0 points" in told(judgement, won, (0.4, 0.35, 0.45), level)
+    assert "at a quality not surely different: +0.0 points" in told(judgement, won, (0.4, 0.35, 0.45), level)
     assert "answer better, by 3.0 points" in told(judgement, won, (0.4, 0.3, 0.5), (0.03, 0.01, 0.05))
     assert "answer worse, by 3.0 points" in told(judgement, won, (0.4, 0.3, 0.5), (-0.03, -0.05, -0.01))
     assert "might save" in told(judgement, won, (0.9, 0.7, 1.1), level)

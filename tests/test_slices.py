@@ -19,6 +19,9 @@ def test_every_control_is_given_for_every_slice_worked_out_by_hand():
     assert (x.kind, x.name, x.n, x.quality, x.usd) == ("task type", "x", 2, 1.0, 2.5)
     assert (x.best_constant_quality, x.best_constant_usd, x.cheapest_quality) == (1.0, 4.0, 0.5)
     assert (x.random_quality, x.oracle_quality, x.twin_quality) == (0.75, 1.0, 0.5)
+    assert x.constant_qualities == (0.5, 1.0) and y.constant_qualities == (0.5, 0.0)
+    assert x.mix_quality == 0.75, "half of the way from a (.5 at 1) to b (1. at 4) lies at 2.5"
+    assert (y.usd, y.mix_quality) == (2.0, 0.5), "b is worse there and dearer: no mix holds it"
     assert (y.quality, y.best_constant_quality, y.gain_over_best.value) == (0.5, 0.0, 0.5)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from router_training.contract import FloatArray
 from router_training.judging.bootstrap import Interval
 from router_training.judging.controls import Grid, oracle_choice
-from router_training.judging.curves import Choices, chosen
+from router_training.judging.curves import Choices, chosen, upper_hull
 
 SMALL_SLICE = 30  # with fewer tasks a figure is mostly chance
 TWO_SIDED_95 = 1.959963984540054
@@ -21,7 +21,9 @@ TWO_SIDED_95 = 1.959963984540054
 class Slice:
     """The tasks of one type or source at the operating dial, beside the models that are best and cheapest over all tasks.
 
-    `kind` is "task type" or "source". `gain_over_best` is paired. `twin_quality` is None where there is no twin.
+    `kind` is "task type" or "source". `gain_over_best` is paired. `constant_qualities` are those of every single
+    model, in the grid's order; `mix_quality` is what the best mix of them reaches at the router's cost, chosen in
+    hindsight for these very tasks. `twin_quality` is None where there is no twin.
     """
 
     kind: str
@@ -33,6 +35,8 @@ class Slice:
     best_constant_quality: float
     gain_over_best: Interval
     cheapest_quality: float
+    mix_quality: float
+    constant_qualities: tuple[float, ...]
     random_quality: float
     oracle_quality: float
     twin_quality: float | None = None
@@ -66,25 +70,36 @@ def slices_of(
     }
     if twin_choice is not None:
         figures["twin_quality"] = chosen(grid.quality, twin_choice)
-    by_type = _of_kind("task type", "(no type)", grid.task_types, figures)
-    return (*by_type, *_of_kind("source", "(no source)", grid.sources, figures))
+    by_type = _of_kind("task type", "(no type)", grid.task_types, grid, figures)
+    return (*by_type, *_of_kind("source", "(no source)", grid.sources, grid, figures))
 
 
 def _of_kind(
-    kind: str, absent: str, names: Iterable[str | None], figures: dict[str, FloatArray]
+    kind: str, absent: str, names: Iterable[str | None], grid: Grid, figures: dict[str, FloatArray]
 ) -> list[Slice]:
     known = list(names)
     if not any(known):
         return []
     labels = np.array([name or absent for name in known], dtype=object)
-    found = [_slice(kind, name, labels == name, figures) for name in dict.fromkeys(labels.tolist())]
+    found = [_slice(kind, name, labels == name, grid, figures) for name in dict.fromkeys(labels.tolist())]
     return sorted(found, key=lambda part: (-part.n, part.name))
 
 
-def _slice(kind: str, name: str, rows: NDArray[np.bool_], figures: dict[str, FloatArray]) -> Slice:
+def _slice(
+    kind: str, name: str, rows: NDArray[np.bool_], grid: Grid, figures: dict[str, FloatArray]
+) -> Slice:
     means = {key: float(values[rows].mean()) for key, values in figures.items()}
     difference = figures["quality"][rows] - figures["best_constant_quality"][rows]
-    return Slice(kind, name, int(rows.sum()), gain_over_best=mean_interval(difference), **means)
+    constants = grid.quality[rows].mean(axis=0)
+    return Slice(
+        kind,
+        name,
+        int(rows.sum()),
+        gain_over_best=mean_interval(difference),
+        mix_quality=float(upper_hull(grid.usd[rows].mean(axis=0), constants).quality_at(means["usd"])),
+        constant_qualities=tuple(constants.tolist()),
+        **means,
+    )
 
 
 def mean_interval(differences: FloatArray) -> Interval:

@@ -132,6 +132,12 @@ class Tasks {
     return { dial, chosen, ...means, fixed, gain: interval(gain, spread), share: interval(share, shareSpread), mix: heightAt(this.mixes, means.usd) };
   }
 
+  /** Every single model on some tasks, and what the best mix of them, chosen in hindsight, reaches at a cost. */
+  controls(rows, usd) {
+    const constants = Array.from({ length: this.m }, (_, j) => this.means(new Uint8Array(this.n).fill(j), rows));
+    return { constants, mix: heightAt(hull(constants), usd) };
+  }
+
   /** Tasks by label: [{name, rows}], the largest first. */
   slices(labels) {
     if (!labels) return [];

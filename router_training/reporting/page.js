@@ -32,6 +32,7 @@ class Page {
     this.dial = report.dial;
     this.kind = "won";
     this.shown = 3;
+    this.unfolded = new Set();
     this.chart = new Chart(byId("chart"), report.models, dial => this.turn(dial));
     this.slices = [["task type", report.types], ["source", report.sources]].map(([kind, labels]) => [kind, this.tasks.slices(labels)]);
     this.examples = new Map((report.examples.at || []).map((i, k) => [i, k]));
@@ -227,32 +228,51 @@ class Page {
   sliceTables() {
     const { tasks, report } = this, root = byId("slice-tables"), best = report.models[tasks.best];
     const twin = tasks.twinP ? tasks.choose(this.dial, tasks.twinP) : null, ideal = tasks.ideal(null);
-    const always = new Uint8Array(tasks.n).fill(tasks.best), cheap = new Uint8Array(tasks.n).fill(tasks.cheapest);
     root.replaceChildren();
     for (const [kind, slices] of this.slices) {
       if (slices.length < 2) continue;
+      const controls = [];
       byId("slices").hidden = false;
       const table = put("table", {}, put("div", { class: "scroll" }, root)), head = put("tr", {}, put("thead", {}, table));
-      put("caption", {}, table, `By ${kind}; best: always ${best}, cheapest: always ${report.models[tasks.cheapest]}, shuffled: the twin trained on shuffled labels`);
-      const names = [kind, "tasks", "router", "best", "difference", "95% interval", "cost share", "cheapest", "random", ...(twin ? ["shuffled"] : []), "oracle"];
+      put("caption", {}, table, `By ${kind}; best: always ${best}, cheapest: always ${report.models[tasks.cheapest]}, mix: the best mix of single models at the router's cost, chosen in hindsight for these very tasks, shuffled: the twin trained on shuffled labels`);
+      const names = [kind, "tasks", "router", "best", "difference", "95% interval", "cost share", "mix", "cheapest", "random", ...(twin ? ["shuffled"] : []), "oracle"];
       for (const name of names) put("th", { scope: "col" }, head, name);
       const body = put("tbody", {}, table);
       for (const { name, rows } of slices) {
         const found = tasks.at(this.dial, rows, this.now.chosen), row = put("tr", rows.length < SMALL_SLICE ? { class: "thin" } : {}, body);
-        const chance = rows.reduce((sum, i) => { for (let j = 0; j < tasks.m; j++) sum += tasks.quality[i * tasks.m + j]; return sum; }, 0) / (rows.length * tasks.m);
+        const { constants, mix } = tasks.controls(rows, found.usd), chance = constants.reduce((sum, one) => sum + one.quality / tasks.m, 0);
+        controls.push({ name, n: rows.length, constants });
         const sure = rows.length >= SMALL_SLICE && (found.gain.low > 0 || found.gain.high < 0);
         put("th", { scope: "row" }, row, name);
         put("td", {}, row, count(rows.length));
         put("td", {}, row, percent(found.quality));
-        put("td", {}, row, percent(tasks.means(always, rows).quality));
+        put("td", {}, row, percent(constants[tasks.best].quality));
         put("td", sure ? { class: "sure" } : {}, row, points(found.gain.value));
         put("td", { class: "interval" }, row, known(found.gain.low) ? `${points(found.gain.low)} to ${points(found.gain.high)}` : "–");
         put("td", {}, row, percent(found.share.value, 0));
-        put("td", {}, row, percent(tasks.means(cheap, rows).quality));
+        put("td", {}, row, percent(mix));
+        put("td", {}, row, percent(constants[tasks.cheapest].quality));
         put("td", {}, row, percent(chance));
         if (twin) put("td", {}, row, percent(tasks.means(twin, rows).quality));
         put("td", {}, row, percent(tasks.means(ideal, rows).quality));
       }
+      this.singleModels(root, kind, controls);
+    }
+  }
+
+  singleModels(root, kind, controls) {
+    const fold = put("details", { "data-kind": kind }, root), { models } = this.report;
+    fold.open = this.unfolded.has(kind);
+    fold.addEventListener("toggle", () => this.unfolded[fold.open ? "add" : "delete"](kind));
+    put("summary", {}, fold, `Every single model by ${kind}`);
+    const table = put("table", {}, put("div", { class: "scroll" }, fold)), head = put("tr", {}, put("thead", {}, table));
+    for (const name of [kind, "tasks", ...models]) put("th", { scope: "col" }, head, name);
+    const body = put("tbody", {}, table);
+    for (const { name, n, constants } of controls) {
+      const row = put("tr", n < SMALL_SLICE ? { class: "thin" } : {}, body);
+      put("th", { scope: "row" }, row, name);
+      put("td", {}, row, count(n));
+      for (const one of constants) put("td", {}, row, percent(one.quality));
     }
   }
 

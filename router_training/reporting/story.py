@@ -12,7 +12,7 @@ from router_training.judging.evaluation_result import Evaluation, Operating
 
 
 def saving_sentence(evaluation: Evaluation) -> str:
-    """Return what routing would save at equal quality, with its interval, or that it would not pay."""
+    """Return what routing would save where it aims at equal quality, with both intervals, or that it would not pay."""
     if not evaluation.pays:
         return _not_paying(evaluation)
     equal, best = evaluation.equal_quality, evaluation.best.name
@@ -44,7 +44,7 @@ def _at_quality(equal: Operating) -> str:
         return f"and answer better, by {_points(gain)[1:]}"
     if gain.high < 0.0:
         return f"but answer worse, by {_points(gain)[1:]}"
-    return f"at equal quality: {_points(gain)}"
+    return f"at a quality not surely different: {_points(gain)}"
 
 
 def basis_sentence(evaluation: Evaluation) -> str:

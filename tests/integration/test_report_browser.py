@@ -179,9 +179,29 @@ def test_what_is_compared_stands_in_a_table_and_in_the_picture(judgement, browse
 
 def test_small_slices_are_greyed_and_not_hidden(open_report):
     page = open_report()
-    thin = page.locator("#slice-tables tr.thin")
+    thin = page.locator("#slice-tables > .scroll tr.thin")
     assert thin.count() == 1 and "rare" in thin.inner_text()
-    assert page.locator("#slice-tables tbody tr").count() == 3
+    assert page.locator("#slice-tables > .scroll tbody tr").count() == 3
+
+
+def test_every_slice_stands_beside_its_mix_and_every_single_model(open_report, judgement):
+    page = open_report()
+    page.locator("#dial").fill(str(judgement.evaluation.operating.point.dial))
+    heads = page.locator("#slice-tables table").first.locator("th[scope=col]").all_inner_texts()
+    told = [part for part in judgement.evaluation.slices if part.kind == "task type"]
+    mixes = page.locator(
+        f"#slice-tables table >> nth=0 >> td:nth-child({heads.index('mix') + 1})"
+    ).all_inner_texts()
+    assert [float(text.rstrip("%")) for text in mixes] == pytest.approx(
+        [100 * part.mix_quality for part in told], abs=0.1
+    )
+    fold = page.locator("#slice-tables details").first
+    fold.locator("summary").click()
+    for row, part in zip(fold.locator("tbody tr").all(), told, strict=True):
+        cells = [float(text.rstrip("%")) for text in row.locator("td").all_inner_texts()[1:]]
+        assert cells == pytest.approx([100 * quality for quality in part.constant_qualities], abs=0.1)
+    page.locator("#dial").press("Home")
+    assert page.locator("#slice-tables details").first.get_attribute("open") is not None, "stays open"
 
 
 def test_examples_show_prompt_decision_and_reason(open_report, judgement):
