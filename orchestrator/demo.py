@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from orchestrator.feedback import MemorySink, Spool, drain
+from orchestrator.collecting import drain
+from orchestrator.feedback import MemorySink, Spool
 from orchestrator.graph import build_graph
 from orchestrator.models import recorded_models
 from orchestrator.pages import path_tree

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 from rich.console import Console
 
 from orchestrator.settings import Settings
-from router_training.contract import DataError, UsageError
+from router_training.contract import DataError
 
 
 def serve(
@@ -89,24 +90,34 @@ def collect(
         Path | None,
         typer.Option("--spool", file_okay=False, help="Where gateways spool. Default: mlruns/spool."),
     ] = None,
+    every: Annotated[
+        float | None,
+        typer.Option(
+            "--every", min=1.0, help="Go on, with so many seconds between two rounds. Default: once."
+        ),
+    ] = None,
 ) -> None:
     """Carry finished requests and feedback from the spools of gateways, running ones too, into MLflow for retraining.
 
-    A running gateway closes its file every minute; what it writes just now follows the next time.
+    A running gateway closes its file every minute; what it writes just now follows the next time. With --every it goes
+    on until it is told to stop, and waits for as long as MLflow is away.
 
     Example: pointsman collect && pointsman retrain datasets/starter/outcomes.parquet
     """
-    from orchestrator.feedback import Spool, drain, drain_sealed
-    from router_training.tracking import open_store  # spares mlflow
+    from orchestrator.collecting import carry, rounds
+    from router_training.tracking import UNAVAILABLE, open_store  # spares mlflow
 
-    store, carried = open_store(), 0
-    for folder in sorted(Settings.read(os.environ, spool=spool).spool.glob("*/")):
-        try:
-            with Spool(folder) as owned:
-                carried += drain(owned, store)
-        except UsageError:  # a running gateway owns it
-            carried += drain_sealed(folder, store)
-    Console().print(f"{carried} requests are in {store.place}.")
+    parent, console = Settings.read(os.environ, spool=spool).spool, Console(soft_wrap=True, highlight=False)
+    if every is None:
+        store = open_store()
+        console.print(f"{carry(parent, store)} requests are in {store.place}.")
+        return
+    for one in rounds(parent, open_store, UNAVAILABLE, every):
+        if one.problem is not None:
+            console.print(f"nothing carried, again in {one.pause_s:g} s: {one.problem}", markup=False)
+        elif one.carried:
+            console.print(f"{one.carried} requests carried")
+        time.sleep(one.pause_s)
 
 
 def rollback() -> None:

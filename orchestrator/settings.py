@@ -25,6 +25,8 @@ class Settings:
     `stream_strategy` those streams that name none: tokens once shown cannot be taken back, so nothing may check them.
     `concurrency` requests are answered at once, `queue` more wait for up to `queue_s`, all others get 503.
     `secrets` is a file of NAME=VALUE lines that holds endpoints' keys which the environment does not.
+    Of the spool, `spool_bytes` may wait for MLflow, an equal part for each worker: beyond 90% only what failed or was rated is
+    kept, beyond that nothing new; what was kept stays.
     `log` is what the spool keeps of prompts and answers: full, hash or none. `explore` is the share of requests that
     another model answers, by chance and within all limits, so that traffic can be learnt from; 0 is off.
     `shadow` is the share of answered requests that a second model is asked too (`shadow_model`; None: any other), whose
@@ -43,6 +45,7 @@ class Settings:
     stream_strategy: str = "fallback(cost_based)"
     dial: float = 0.8
     spool: Path = Path("mlruns/spool")
+    spool_bytes: int = 1_000_000_000
     keys: Path = Path("mlruns/keys.db")
     secrets: Path | None = None
     log: str = "full"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from orchestrator.feedback import OPEN, SEALED, lines_in, refused_in, waiting_bytes
 from orchestrator.settings import Settings
 from router_training.retrain_command import moment
 
@@ -39,16 +40,22 @@ def status(
     opened = open_router(router)
     outcomes = store.feedback_outcomes(moment(since, datetime.now(UTC)))
     figures = drift(opened.policy, outcomes)
-    waiting = backlog(Settings.read(os.environ).spool)
+    settings = Settings.read(os.environ)
+    waiting = backlog(settings.spool, settings.spool_bytes)
     verdict = store.last_verdict()
     if as_json:
-        told = {"serves": opened.origin, "verdict": verdict, "waiting": waiting, "outcomes": len(outcomes)}
+        told = {
+            "serves": opened.origin,
+            "verdict": verdict,
+            "waiting": asdict(waiting),
+            "outcomes": len(outcomes),
+        }
         typer.echo(
             json.dumps({**told, "drift": [{**asdict(one), "is_over": one.is_over} for one in figures]})
         )
         return
     page = Table(
-        title=f"{opened.origin}; {len(outcomes):,} answers since {since}; {waiting:,} requests wait in spools",
+        title=f"{opened.origin}; {len(outcomes):,} answers since {since}; {waiting.sentence()}",
         title_justify="left",
         caption=f"Last retraining: {verdict or 'none yet'}",
         caption_justify="left",
@@ -68,13 +75,27 @@ def status(
         )
 
 
-def backlog(spool: Path) -> int:
-    """Return how many requests the spools of all gateways hold that MLflow does not."""
-    waiting = 0
-    for file in spool.glob("*/*.jsonl"):
-        try:
-            with file.open("rb") as lines:
-                waiting += sum(1 for _ in lines)
-        except FileNotFoundError:  # carried away at this very moment
-            continue
-    return waiting
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What the spools of all gateways hold that MLflow does not, in requests and bytes; `most` bytes may wait.
+
+    `refused` requests were not kept since the spools were last carried away, because the backlog or the disk was full.
+    """
+
+    requests: int
+    bytes: int
+    most: int
+    refused: int
+
+    def sentence(self) -> str:
+        """Return all of it in words."""
+        said = f"{self.requests:,} requests ({self.bytes / 1e6:,.1f} of {self.most / 1e6:,.0f} MB) wait in spools"
+        return f"{said}, {self.refused:,} were not kept" if self.refused else said
+
+
+def backlog(spool: Path, most: int) -> Backlog:
+    """Return what waits in all spools under this folder."""
+    folders = [folder for folder in spool.glob("*/") if folder.is_dir()]
+    files = [file for folder in folders for file in (folder / OPEN, *folder.glob(SEALED))]
+    size = sum(waiting_bytes(folder) for folder in folders)
+    return Backlog(sum(map(lines_in, files)), size, most, sum(map(refused_in, folders)))

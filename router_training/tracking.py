@@ -51,6 +51,8 @@ from router_training.records.trace_writer import write_grades, write_traces  # n
 EXPERIMENT = "pointsman"
 TRACES_PER_WRITE = 100
 PARAMS_PER_WRITE = 100
+UNAVAILABLE = (UsageError, MlflowException, OSError, sqlite3.Error)
+"""What opening and writing the records raise while MLflow is away, the disk is full, or the address is wrong."""
 _KIND = "pointsman.kind"
 _ROWS = "outcomes.parquet"
 GATE = "gate"  # tag: the sketch of the gate on which a challenger was judged

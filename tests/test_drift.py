@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from orchestrator.feedback import note_refused
 from orchestrator.status_command import backlog
 from router_training.contract import Outcome
 from router_training.drift import FEWEST, drift
@@ -51,8 +52,12 @@ def test_few_rows_say_nothing(two_kinds_policy, more_of_two_kinds):
 
 
 def test_what_waits_is_counted_over_all_spools(tmp_path):
-    assert backlog(tmp_path) == 0
+    assert backlog(tmp_path, 10**9).requests == 0
     for folder, lines in (("0", 3), ("1", 2)):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "open.jsonl").write_text("{}\n" * lines)
-    assert backlog(tmp_path) == 5
+        (tmp_path / folder / "unreadable.jsonl").write_text("{\n")
+        note_refused(tmp_path / folder, 4)
+    found = backlog(tmp_path, 10**9)
+    assert (found.requests, found.bytes, found.refused) == (5, 15, 8)
+    assert found.sentence() == "5 requests (0.0 of 1,000 MB) wait in spools, 8 were not kept"

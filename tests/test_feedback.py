@@ -8,7 +8,8 @@ import sys
 import pytest
 from hypothesis import given, strategies as st
 
-from orchestrator.feedback import MemorySink, Spool, drain, from_json, to_json
+from orchestrator.collecting import drain
+from orchestrator.feedback import MemorySink, Spool, from_json, to_json
 from router_training.contract import (
     Attempt,
     DataError,

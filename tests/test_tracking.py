@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from orchestrator.feedback import Spool, drain
+from orchestrator.collecting import drain
+from orchestrator.feedback import Spool
 from orchestrator.rating import rated
 from router_training.contract import DataError, UsageError
 from router_training.tracking import open_store

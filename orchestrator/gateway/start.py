@@ -47,7 +47,7 @@ def assembled(settings: Settings, environment: Mapping[str, str]) -> FastAPI:
     health, privacy = Health(), cast(Privacy, settings.log)
     accounts = Accounts(settings.keys)
     check_binding(settings.host, guarded=Keys(accounts).configured())
-    traces = Traces(settings.spool, privacy, settings.traces)
+    traces = Traces(settings.spool, privacy, settings.traces, settings.spool_bytes // settings.workers)
     service = Service(settings, gate=KeyGate(accounts), traces=traces)
     worker = str(os.getpid()) if settings.workers > 1 else ""
     metrics = Metrics(
@@ -55,7 +55,7 @@ def assembled(settings: Settings, environment: Mapping[str, str]) -> FastAPI:
         queued=lambda: traces.waiting,
         worker=worker,
         demoted=lambda: service.routing is not None and service.routing.is_demoted,
-        readings=readings_of(service),
+        readings=readings_of(service, traces),
     )
     live = Live(privacy=privacy)
     service.watchers += [metrics, live]
@@ -88,14 +88,29 @@ def assembled(settings: Settings, environment: Mapping[str, str]) -> FastAPI:
     )
 
 
-def readings_of(service: Service) -> tuple[Reading, ...]:
+def readings_of(service: Service, traces: Traces) -> tuple[Reading, ...]:
     """Return the figures of a gateway that are read when Prometheus asks."""
 
     def passed_over() -> Mapping[str, float]:
         return {} if service.shadows is None else service.shadows.passed_over.copy()
 
     said = "Second answers that chance would have asked for, and that were not: budget, busy, unavailable."
-    return (Reading("shadow_passed_over", said, passed_over, "reason", only_grows=True),)
+    return (
+        Reading("shadow_passed_over", said, passed_over, "reason", only_grows=True),
+        Reading(
+            "feedback_refused",
+            "Finished requests that were not kept: the backlog was full, or the disk.",
+            lambda: traces.refused,
+            "reason",
+            only_grows=True,
+        ),
+        Reading(
+            "feedback_backlog_bytes",
+            "Bytes in the spool that wait for `pointsman collect`, and the most that may.",
+            lambda: traces.backlog,
+            "what",
+        ),
+    )
 
 
 def about(service: Service, health: Health) -> dict[str, Any]:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
 
-from orchestrator.feedback import Spool, from_json
+from orchestrator.feedback import MOST_BYTES, Spool, from_json, waiting_bytes
 from orchestrator.gateway.errors import ApiError
 from orchestrator.gateway.privacy import Privacy, redacted
 from orchestrator.rating import compared, rated
 from router_training.contract import DataError, RequestRecord, UsageError
+
+logger = logging.getLogger(__name__)
 
 MOST_FOLDERS = 64
 CONFIRM_S = 1.0
 SEAL_AFTER = 60
 
 
-def own_spool(parent: Path) -> Spool:
+def own_spool(parent: Path, most_bytes: int = MOST_BYTES) -> Spool:
     """Return the spool of this process: the first folder under `parent` that no other process owns.
 
     Raises:
@@ -27,7 +31,7 @@ def own_spool(parent: Path) -> Spool:
     for i in range(MOST_FOLDERS):
         try:
             return Spool(
-                parent / str(i), sync_every=1_000_000
+                parent / str(i), sync_every=1_000_000, most_bytes=most_bytes
             )  # the disk confirms once a second, beside the loop
         except UsageError:
             if i == MOST_FOLDERS - 1:
@@ -38,18 +42,40 @@ def own_spool(parent: Path) -> Spool:
 class Traces:
     """Takes finished requests: what it returned from is in the hands of the operating system, as `privacy` allows."""
 
-    def __init__(self, parent: Path, privacy: Privacy, most: int) -> None:
+    def __init__(self, parent: Path, privacy: Privacy, most: int, most_bytes: int = MOST_BYTES) -> None:
         self._parent, self._privacy, self._most = parent, privacy, most
         self._latest: OrderedDict[str, RequestRecord] = OrderedDict()
-        self._spool = own_spool(parent)
+        self._spool, self._said = own_spool(parent, most_bytes), ""
         self.waiting = 0  # requests that the disk has not confirmed
 
     def __call__(self, record: RequestRecord) -> None:
         """Keep a finished request."""
         kept = redacted(record, self._privacy)
         self._remember(kept)
-        self._spool(kept)
-        self.waiting += 1
+        try:
+            self._spool(kept)
+        except OSError as error:
+            self._say(f"feedback is not kept, answers are not affected: {error}")
+        else:
+            self.waiting += 1
+            self._say("")
+
+    def _say(self, problem: str) -> None:
+        """Log what is wrong, once for as long as it lasts, and that it is over."""
+        if bool(problem) != bool(self._said):
+            refused = sum(self._spool.refused.values())
+            logger.warning("%s", problem or f"feedback is kept again; {refused:,} requests were not")
+        self._said = problem
+
+    @property
+    def refused(self) -> Mapping[str, float]:
+        """How many requests were not kept, by reason."""
+        return self._spool.refused.copy()
+
+    @property
+    def backlog(self) -> Mapping[str, float]:
+        """The bytes that wait for MLflow in this process's spool, and the most that may."""
+        return {"waiting": waiting_bytes(self._spool.folder), "most": self._spool.most_bytes}
 
     async def rate(self, trace_id: str, score: float, comment: str, reference: str | None = None) -> None:
         """Keep what a person thinks of an answer, and what should have been answered; it is on disk when this returns.
@@ -81,7 +107,14 @@ class Traces:
         return found.confidence or 0.0
 
     async def _replace(self, found: RequestRecord) -> None:
-        await asyncio.to_thread(self._keep, found)
+        try:
+            await asyncio.to_thread(self._keep, found)
+        except OSError as error:
+            again = {"Retry-After": "60"}
+            message = (
+                f"this cannot be kept now ({error.strerror or 'the backlog is full'}); send it again later"
+            )
+            raise ApiError(503, message, "feedback_not_kept", headers=again) from error
         self._remember(found)
         self.waiting += 1
 
@@ -102,8 +135,12 @@ class Traces:
         """Have the disk confirm once a second, and close the file once a minute, until cancelled."""
         for second in itertools.count(1):
             await asyncio.sleep(CONFIRM_S)
-            await asyncio.to_thread(self._spool.seal if second % SEAL_AFTER == 0 else self._spool.confirm)
-            self.waiting = 0
+            try:
+                await asyncio.to_thread(self._spool.seal if second % SEAL_AFTER == 0 else self._spool.confirm)
+            except OSError as error:  # a full disk: the next second tries again
+                self._say(f"the disk does not confirm feedback: {error}")
+            else:
+                self.waiting = 0
 
     def close(self) -> None:
         """Confirm everything and give up the folder; what is in it waits to be carried into MLflow."""
@@ -124,7 +161,8 @@ class Traces:
         mark = f'"trace_id": "{trace_id}"'.encode()
         for file in sorted(self._parent.glob("*/*.jsonl"), key=_written_s, reverse=True):
             try:
-                found = [line for line in file.read_bytes().splitlines() if mark in line]
+                with file.open("rb") as lines:
+                    found = [line for line in lines if mark in line]
             except FileNotFoundError:  # closed, or carried away, at this very moment
                 continue
             for line in reversed(found):

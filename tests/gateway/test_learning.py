@@ -12,7 +12,8 @@ import urllib.request
 
 import pytest
 
-from orchestrator.feedback import drain_sealed, from_json
+from orchestrator.collecting import drain_sealed
+from orchestrator.feedback import from_json
 from orchestrator.gateway.explaining import explained
 from orchestrator.gateway.opening import Opener
 from orchestrator.gateway.reloading import Reloader

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 import pytest
 from mlflow import MlflowClient
 
-from orchestrator.feedback import OPEN, SEALED, Spool, drain
+from orchestrator.collecting import drain
+from orchestrator.feedback import OPEN, SEALED, Spool
 from router_training.contract import UsageError
 from router_training.tracking import open_store
 
@@ -20,7 +21,7 @@ REQUESTS = 240
 CARRIER = """
 import sys
 from pathlib import Path
-from orchestrator.feedback import drain_sealed
+from orchestrator.collecting import drain_sealed
 from router_training.tracking import open_store
 store = open_store(sys.argv[2])
 print("open", flush=True)

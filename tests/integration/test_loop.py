@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
+from orchestrator.collecting import drain
 from orchestrator.failures import ModelError
-from orchestrator.feedback import Spool, drain
+from orchestrator.feedback import Spool
 from orchestrator.graph import build_graph
 from orchestrator.models import Reply, ScriptedModel
 from router_training.contract import Evidence, ModelCard
