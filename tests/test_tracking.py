@@ -307,7 +307,7 @@ def test_what_a_person_said_is_an_assessment_of_its_own_and_comes_after_the_veri
 def test_where_many_wait_a_sample_is_traced_and_all_that_people_rated(
     store, request_record, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("orchestrator.feedback.BUSY", 60)
+    monkeypatch.setattr("orchestrator.collecting.BUSY", 60)
     with Spool(tmp_path / "spool") as spool:
         for number in range(80):
             record = request_record(number)
