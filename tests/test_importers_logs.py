@@ -223,6 +223,82 @@ def test_an_openai_batch_joins_answers_with_their_prompts_and_failures_are_missi
     assert rejections(found)[0]["line"] == 4
 
 
+def test_a_batch_calls_models_as_the_requests_do_whatever_snapshot_answered(tmp_path):
+    folder = tmp_path / "batch"
+    folder.mkdir()
+    body = {"messages": [{"role": "user", "content": "Hi"}]}
+    asked = [
+        {"custom_id": "1", "method": "POST", "body": body | {"model": name}}
+        for name in ("gpt-4o", "gpt-4o-mini")
+    ]
+    (folder / "input.jsonl").write_text(
+        lines(*asked, {"custom_id": "2", "method": "POST", "body": {"model": "gpt-4o", "prompt": "Ho"}})
+    )
+    said = {"choices": [{"message": {"role": "assistant", "content": "x"}}]}
+    expired = {"code": "batch_expired", "message": "This request could not be executed before it expired."}
+    (folder / "output.jsonl").write_text(
+        lines(
+            batch_line("1", status_code=200, body=said | {"model": "gpt-4o-2024-08-06"}),
+            batch_line("1", status_code=200, body=said | {"model": "gpt-4o-mini-2024-07-18"}),
+            {"id": "b", "custom_id": "2", "response": None, "error": expired},
+            {"id": "b", "custom_id": "1", "response": None, "error": expired},
+        )
+    )
+    rows, found = imported("openai-batch", folder, tmp_path)
+    assert set(rows) == {("Hi", "gpt-4o"), ("Hi", "gpt-4o-mini"), ("Ho", "gpt-4o")}
+    assert "expired" in rows["Ho", "gpt-4o"]["error"]
+    assert rejections(found)[0]["reason"] == "the model has no name"  # either may have expired
+
+
+def test_litellm_rows_without_a_prompt_are_rejected_and_embeddings_passed_over(tmp_path):
+    path = tmp_path / "spend.jsonl"
+    row = {"model": "m", "status": "success", "call_type": "acompletion", "response": "Ho"}
+    request = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
+    hidden = [{"role": "user", "content": "redacted-by-litellm"}]
+    path.write_text(
+        lines(
+            row | {"messages": {}, "proxy_server_request": request},
+            row | {"messages": "{}", "proxy_server_request": "{}"},
+            row | {"messages": hidden},
+            row | {"call_type": "aembedding", "messages": "text to embed"},
+        )
+    )
+    rows, found = imported("litellm", path, tmp_path)
+    assert set(rows) == {("Hi", "m")}
+    assert [one["line"] for one in rejections(found)] == [2, 3]
+    assert "store_prompts_in_spend_logs" in rejections(found)[0]["reason"]
+
+
+def test_langfuse_counts_an_observation_once_measures_its_time_and_reads_names_of_categories(tmp_path):
+    folder = tmp_path / "export"
+    seen = {
+        "id": "o1",
+        "trace_id": "t",
+        "type": "GENERATION",
+        "input": "Hi",
+        "provided_model_name": "a",
+        "output": "x",
+    }
+    timed = {
+        "start_time": "2026-05-29 13:46:19.500000",
+        "end_time": "2026-05-29 13:46:20.000000",
+        "latency": 500,
+    }
+    score = {
+        "trace_id": "t",
+        "name": "right",
+        "value": 1,
+        "data_type": "CATEGORICAL",
+        "string_value": "incorrect",
+    }
+    for name in ("observations", "observations_v2", "scores"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "1.jsonl").write_text(lines(score if name == "scores" else seen | timed))
+    rows, found = imported("langfuse", folder, tmp_path)
+    assert (rows["Hi", "a"]["quality"], rows["Hi", "a"]["latency_s"]) == (0.0, 0.5)
+    assert found.n_outcomes == 1
+
+
 def test_litellm_logs_keep_cost_and_latency_unless_the_answer_came_from_a_cache(tmp_path):
     path = tmp_path / "litellm.jsonl"
     row = {

@@ -2,13 +2,18 @@
 
 A folder may hold both, as the export to blob storage writes them; names are read in either spelling (`trace_id`,
 `traceId`). Observations of type GENERATION count. The grade is the score called --score; without it, the only one there
-is. Scores of annotators are labelled human, those of evaluators judge.
+is. Scores of annotators are labelled human, those of evaluators judge; of one with categories its name counts, not its
+number. An observation that several files hold counts once. Latency is from start to end: exports set up before April 2026
+write `latency` in milliseconds. Unpack files that end in .gz first.
+
+Known from its documentation (Blob Storage Export Field Reference, as of October 2026), not from an export of ours.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +32,15 @@ def cells(path: Path, choices: Choices) -> Cells:
     Raises:
         UsageError: if several scores are there and --score names none of them.
     """
-    scores = _scores(path, choices.score)
+    scores, seen = _scores(path, choices.score), set[Any]()
     for record in read_records(path, SUFFIXES):
         if isinstance(record, Rejected):
             yield record
             continue
         given = _snake(record.values)
-        if str(given.get("type", "")).upper() == "GENERATION":
+        known = given.get("id") is not None and given["id"] in seen
+        if str(given.get("type", "")).upper() == "GENERATION" and not known:
+            seen.add(given.get("id"))
             yield Cell(record.place, _fields(given, scores))
 
 
@@ -69,15 +76,28 @@ def _fields(given: Mapping[str, Any], scores: Scores) -> dict[str, Any]:
         "prompt": given.get("input"),
         "model": given.get("provided_model_name") or given.get("model"),
         "response": given.get("output"),
-        "quality": score.get("value") if score.get("value") is not None else score.get("string_value"),
+        "quality": _grade(score),
         "label_source": LABELS.get(str(score.get("source")).upper(), "gold"),
         "prompt_tokens": usage.get("input", given.get("prompt_tokens")),
         "completion_tokens": usage.get("output", given.get("completion_tokens")),
         "cost_usd": costs.get("total", next((cost for cost in total if cost is not None), None)),
-        "latency_s": given.get("latency"),
+        "latency_s": _latency(given),
         "time": given.get("start_time"),
         "error": (given.get("status_message") or "the call failed") if failed else None,
     }
+
+
+def _grade(score: Mapping[str, Any]) -> Any:
+    named = str(score.get("data_type")).upper() in ("CATEGORICAL", "TEXT")
+    return score.get("string_value") if named or score.get("value") is None else score["value"]
+
+
+def _latency(given: Mapping[str, Any]) -> Any:
+    try:
+        ended, started = (datetime.fromisoformat(str(given.get(name))) for name in ("end_time", "start_time"))
+        return max((ended - started).total_seconds(), 0.0)
+    except (ValueError, TypeError):
+        return given.get("latency")
 
 
 def _snake(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,11 @@
 """OpenAI's batch output (JSONL), of chat completions and of responses; the prompts stand in the batch's input.
 
 Give the input with --prompts, or a folder that holds both. Lines with a `method` are requests, others answers. Equal
-prompts are one task, whatever their custom_id, so that batches of several models join. Nothing is graded yet.
+prompts are one task, whatever their custom_id, so that batches of several models join. A model is called as the request
+calls it (gpt-4o), not as the answer does (gpt-4o-2024-08-06). Nothing is graded yet.
+
+Known from its documentation (BatchRequestInput and BatchRequestOutput of the API reference, OpenAPI 2.3.0), not from a
+batch of ours.
 """
 
 from __future__ import annotations
@@ -23,7 +27,9 @@ def cells(path: Path, choices: Choices) -> Cells:
             if isinstance(record, Record) and "method" in record.values:
                 asked = _mapping(record.values.get("body"))
                 key = (_id(record), str(asked.get("model")))
-                prompts[key] = prompts[_id(record), ""] = asked.get("messages", asked.get("input"))
+                prompts[key] = prompts[_id(record), ""] = next(
+                    (asked[name] for name in ("messages", "input", "prompt") if name in asked), None
+                )
     for record in read_records(path, LOGS):
         if isinstance(record, Rejected):
             yield record
@@ -34,7 +40,8 @@ def cells(path: Path, choices: Choices) -> Cells:
 def _cell(record: Record, prompts: Mapping[tuple[str, str], Any]) -> Cell | Rejected:
     answer = _mapping(record.values.get("response"))
     body = _mapping(answer.get("body"))
-    name, model = _id(record), body.get("model")
+    name = _id(record)
+    model = _asked_model(name, body.get("model"), prompts)
     if (name, "") not in prompts:
         return Rejected(
             record.place, f"custom_id {name!r} has no prompt; give the batch's input with --prompts"
@@ -42,7 +49,7 @@ def _cell(record: Record, prompts: Mapping[tuple[str, str], Any]) -> Cell | Reje
     usage = _mapping(body.get("usage"))
     fields = {
         "prompt": prompts.get((name, str(model)), prompts[name, ""]),
-        "model": model or _asked_model(name, prompts),
+        "model": model,
         "response": body,
         "prompt_tokens": usage.get("prompt_tokens", usage.get("input_tokens")),
         "completion_tokens": usage.get("completion_tokens", usage.get("output_tokens")),
@@ -56,9 +63,16 @@ def _id(record: Record) -> str:
     return str(record.values.get("custom_id"))
 
 
-def _asked_model(name: str, prompts: Mapping[tuple[str, str], Any]) -> str | None:
-    """Return the model that a failed request asked: its answer names none."""
-    return next((model for known, model in prompts if known == name and model), None)
+def _asked_model(name: str, answered: Any, prompts: Mapping[tuple[str, str], Any]) -> str | None:
+    """Return the model as the request calls it: the one that was asked, of several the one that the answer's begins with.
+
+    None where a failed request could be of several models: its answer names none.
+    """
+    asked = [model for known, model in prompts if known == name and model]
+    fitting = [model for model in asked if str(answered).startswith(model)] if answered else asked
+    if fitting and answered:
+        return max(fitting, key=len)
+    return answered or (asked[0] if len(asked) == 1 else None)
 
 
 def _error(error: Any, answer: Mapping[str, Any], body: Mapping[str, Any]) -> str | None:
