@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from router_training.contract import DataError, UsageError
 if TYPE_CHECKING:
     from router_training.contract import ModelCard, Task
     from router_training.labels.asking import Plan
+    from router_training.labels.judging import Agreement, Noise
 
 
 def judge(
@@ -41,7 +43,15 @@ def judge(
     from router_training.catalogue import load_catalogue
     from router_training.labels.asking import Plan
     from router_training.labels.budget import Limits
-    from router_training.labels.judging import RUBRIC, duel, pair_tasks, rubric_tasks, with_grades
+    from router_training.labels.judging import (
+        REPEATED_AT,
+        RUBRIC,
+        agreement,
+        duel,
+        pair_tasks,
+        rubric_tasks,
+        with_grades,
+    )
     from router_training.labels.regrading import read_outcomes
     from router_training.tables.outcome_parts import write_outcomes
 
@@ -66,16 +76,44 @@ def judge(
             soft_wrap=True,
         )
         return
+    judge_card = catalogue[card]
+    if repeat > 1 and judge_card.temperature == 0.0:
+        judge_card = replace(judge_card, temperature=REPEATED_AT)
+        console.print(
+            f"{card} is asked at temperature {REPEATED_AT:g}: at 0 it would repeat itself.", soft_wrap=True
+        )
     tasks = rubric_tasks(rows, rubric or RUBRIC, repeat)
-    graded, noise = with_grades(rows, _said(console, tasks, catalogue[card], out, plan), repeat)
+    graded, noise = with_grades(rows, _said(console, tasks, judge_card, out, plan), repeat)
     n = write_outcomes(graded, out / "judged.parquet")
+    without = sum(row.response is not None and row.quality is None for row in graded)
     console.print(
-        f"{n:,} outcomes in {out / 'judged.parquet'}, graded by {card} (label_source judge).", soft_wrap=True
+        f"{n:,} outcomes in {out / 'judged.parquet'}, graded by {card} (label_source judge); {without:,} answers got no "
+        "grade that can be read.",
+        soft_wrap=True,
     )
+    _print_trust(console, noise, agreement(rows, graded))
+
+
+def _print_trust(console: Console, noise: Noise, agreed: Agreement | None) -> None:
+    """Say how far the judge contradicts itself, and how far those who graded before."""
     if noise.answers:
         console.print(
             f"Asked again, the judge differs from itself on {noise.differ:.0%} of {noise.answers:,} answers, by a "
             f"standard deviation of {noise.spread:.3f} on average.",
+            soft_wrap=True,
+        )
+    if agreed is None:
+        return
+    console.print(
+        f"Against the grades that were there it gives {agreed.right:,} right answers {agreed.grade_of_right:.2f} on average "
+        f"and {agreed.wrong:,} wrong ones {agreed.grade_of_wrong:.2f}; a right one gets the higher grade in {agreed.auc:.0%} "
+        "of pairs (50% is chance).",
+        soft_wrap=True,
+    )
+    if agreed.says_little:
+        console.print(
+            "It hardly tells right from wrong here; do not train on its grades.",
+            style="yellow",
             soft_wrap=True,
         )
 

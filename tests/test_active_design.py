@@ -18,7 +18,9 @@ def world(n=600, rates=(0.5, 0.2, 0.8), seed=0):
 
 
 def known(vectors, truth, asked, usd=USD):
-    return Labels(vectors, np.broadcast_to(usd, truth.shape), np.where(asked, truth, np.nan), asked)
+    return Labels(
+        vectors, np.broadcast_to(usd[: truth.shape[1]], truth.shape), np.where(asked, truth, np.nan), asked
+    )
 
 
 def played(vectors, truth, total, batch=150, seed=0):
@@ -92,14 +94,30 @@ def test_the_same_seed_asks_the_same_cells():
     np.testing.assert_array_equal(played(vectors, truth, 700, seed=3), played(vectors, truth, 700, seed=3))
 
 
-def test_prompts_far_from_all_that_were_asked_come_first():
-    vectors, truth = world(n=400)
-    vectors[:200] = np.float32([1, 0, 0, 0, 0, 0, 0, 0]) + 0.01 * vectors[:200]
-    vectors[200:, 0] = -np.abs(vectors[200:, 0])
+def test_every_part_of_the_order_holds_each_region_in_proportion():
+    rng = np.random.default_rng(0)
+    region = np.repeat([0, 1, 2, 3], [320, 160, 80, 40])
+    vectors = (np.eye(8)[region] + 0.001 * rng.normal(size=(600, 8))).astype(np.float32)
+    truth = (rng.random((600, 2)) < 0.7).astype(float)
+    for total in (PILOT, 250, 400):
+        asked = played(vectors, truth, 2 * total, batch=80)
+        shares = np.bincount(region[asked.any(axis=1)], minlength=4) / np.bincount(region)
+        assert np.abs(shares - total / 600).max() < 0.08  # drawing strays by 0.08 in the smallest at once
+
+
+def test_a_model_that_comes_back_into_the_race_is_asked_the_tasks_that_were_begun_without_it():
+    vectors, truth = world(rates=(0.5, 0.7, 0.8))
     asked = np.zeros(truth.shape, dtype=bool)
     asked[:PILOT] = True
-    cells = next_cells(known(vectors, truth, asked), 150, np.random.default_rng(0)).any(axis=1)
-    assert cells[200:].sum() > 3 * cells[:200].sum()
+    asked[PILOT:200, [0, 2]] = True
+    cells = next_cells(known(vectors, truth, asked), 60, np.random.default_rng(0))
+    assert cells[PILOT:200, 1].sum() == 60 == cells.sum()
+
+
+def test_two_models_are_asked_whole_tasks_alike():
+    vectors, truth = world(rates=(0.5, 0.8))
+    asked = played(vectors, truth, 700)
+    assert (asked.all(axis=1) | ~asked.any(axis=1)).all()
 
 
 def test_where_prompts_tell_who_succeeds_more_labels_may_pay_and_where_nothing_does_they_do_not():
@@ -117,7 +135,9 @@ def test_where_prompts_tell_who_succeeds_more_labels_may_pay_and_where_nothing_d
 
 
 def test_the_rule_of_stopping_counts_the_error():
-    assert Gain(0.0, 2 * PAYS).may_pay and not Gain(-PAYS, PAYS).may_pay
+    assert (
+        Gain(0.0, 0.6 * PAYS).may_pay and not Gain(0.0, 0.4 * PAYS).may_pay and not Gain(-PAYS, PAYS).may_pay
+    )
 
 
 def test_a_batch_has_a_cell():
