@@ -78,8 +78,8 @@ def label(
         Design,
         typer.Option(
             "--design",
-            help="Which cells, with --sample: random draws tasks and asks all models; active asks the tasks and models "
-            "that teach most, and stops where more would not pay.",
+            help="Which cells, with --sample: random draws tasks and asks all models; active spreads as many calls "
+            "evenly over kinds of prompts, asks models that cannot win little, and stops where more would not pay.",
         ),
     ] = Design.RANDOM,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Decides what is drawn.")] = 0,
@@ -204,7 +204,7 @@ def _designed(
     from router_training.labels.designed import label_by_design
 
     cells = sample * len(catalogue)
-    console.print(f"By design: at most {cells:,} of these cells, those first that teach most.")
+    console.print(f"By design: at most {cells:,} of these cells, spread evenly over kinds of prompts.")
     return label_by_design(
         tasks,
         catalogue,

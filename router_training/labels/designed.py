@@ -50,7 +50,7 @@ def label_by_design(
     told: Told | None = None,
     said: Said = lambda _: None,
 ) -> Designed:
-    """Ask at most `cells` cells of tasks and models, those that teach most first, and write the outcome table.
+    """Ask at most `cells` cells of tasks and models, in the order of `next_cells`, and write the outcome table.
 
     A run that is cut continues from its journal. It ends early where the last half of the labels brought a router
     nothing worth having, which `said` is told.
