@@ -1,9 +1,12 @@
-"""Work in a process of its own that is killed when it takes too long; the process is used again while it is in time."""
+"""Work in processes apart: one that is killed when it takes too long, and pools whose processes outlive nobody."""
 
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -73,6 +76,19 @@ def _read(process: subprocess.Popen[str], lines: queue.Queue[str]) -> None:
 def shared() -> Apart:
     """Return the worker of this process; it ends with it."""
     return Apart()
+
+
+def end_with_parent() -> None:
+    """Let this process of a pool end when the one that started it does, however that ended; Ctrl-C is left to that one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_outlive_nobody, daemon=True).start()
+
+
+def _outlive_nobody() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def work() -> None:

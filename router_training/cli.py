@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from router_training.add_command import add_model
+from router_training.embed_command import embed
 from router_training.grade_command import grade
 from router_training.import_command import import_outcomes
 from router_training.inspect_command import inspect
@@ -163,6 +164,7 @@ app.add_typer(tasks_app, name="tasks")
 app.command()(label)
 app.command()(grade)
 app.command()(judge)
+app.command()(embed)
 app.command()(inspect)
 app.command("what-if")(what_if)
 app.command()(datasheet)

@@ -58,7 +58,7 @@ class Encoder:
         self.dim = settings.dim
         self.digest = digest
         self.settings = settings
-        self._folder = folder
+        self.folder = folder
         self._session = _session(folder / MODEL_FILE)
         self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
         self._tokenizer.no_padding()
@@ -77,18 +77,18 @@ class Encoder:
 
     def save(self, folder: Path | str) -> None:
         """Copy the exported encoder to `folder`."""
-        copy_files(self._folder, Path(folder))
+        copy_files(self.folder, Path(folder))
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """Return vectors of length 1, shape (n, dim).
+    def encode(self, texts: Sequence[str], threads: int | None = None) -> Vectors:
+        """Return vectors of length 1, shape (n, dim), made by so many threads (default: one per processor).
 
         A text longer than the model reads is represented by its first and last tokens, half and half; characters
         far outside those are never tokenised, so time is bounded whatever the length.
         """
-        if len(texts) <= SERIAL_TEXTS:
+        if len(texts) <= SERIAL_TEXTS or threads == 1:
             rows = [self._encode_one(text) for text in texts]
         else:
-            with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            with ThreadPoolExecutor(max_workers=threads or os.cpu_count()) as pool:
                 rows = list(pool.map(self._encode_one, texts))
         return np.array(rows, dtype=np.float32).reshape(len(rows), self.dim)
 
@@ -96,8 +96,11 @@ class Encoder:
         self, texts: Sequence[str], cache_dir: Path | str | None = None, progress: Progress | None = None
     ) -> Vectors:
         """Return what `encode` returns, reading vectors already on disk and writing the others there."""
-        path = cache_root(cache_dir) / "vectors" / f"{self.digest[:32]}.sqlite"
-        return VectorCache(path, self.dim).encode(texts, self.encode, progress)
+        return self.cache(cache_dir).encode(texts, self.encode, progress)
+
+    def cache(self, cache_dir: Path | str | None = None) -> VectorCache:
+        """Return where this encoder's vectors are kept; see `cache_root`."""
+        return VectorCache(cache_root(cache_dir) / "vectors" / f"{self.digest[:32]}.sqlite", self.dim)
 
     def _encode_one(self, text: str) -> NDArray[np.float32]:
         ids = np.array([self._token_ids(text)], dtype=np.int64)

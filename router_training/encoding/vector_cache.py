@@ -6,15 +6,20 @@ import hashlib
 import os
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from router_training.contract import DataError, Vectors
 
 Encode = Callable[[Sequence[str]], Vectors]
+Texts = dict[bytes, str]
+Found = dict[bytes, bytes]
+Spread = Callable[[Iterator[Texts]], Iterator[Found]]
+"""Batches of texts by key to batches of vectors (float32, little-endian) by key, in any order and of any size."""
 Progress = Callable[[str, int, int], None]
 
 ROWS_PER_COMMIT = 256
@@ -50,32 +55,40 @@ class VectorCache:
 
     def encode(self, texts: Sequence[str], encode: Encode, progress: Progress | None = None) -> Vectors:
         """Return the vectors of `texts`, shape (n, dim), calling `encode` only for texts never seen before."""
-        keys = [_key(text) for text in texts]
+        self.fill(texts, in_turn(encode), progress)
+        row_of: dict[bytes, int] = {}
+        rows = [row_of.setdefault(_key(text), len(row_of)) for text in texts]
+        vectors = np.full((len(row_of), self.dim), np.nan, dtype=np.float32)
         with self._open() as database:
-            known = dict(self._read(database, sorted(set(keys))))
-            todo = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
-            for done, fresh in self._compute(todo, encode):
+            for key, vector in self._read(database, list(row_of), "text, vector"):
+                vectors[row_of[key]] = np.frombuffer(vector, dtype="<f4")
+        return vectors if len(row_of) == len(rows) else vectors[rows]
+
+    def fill(self, texts: Sequence[str], spread: Spread, progress: Progress | None = None) -> int:
+        """Write the vectors of texts never seen before, as they come from `spread`, and return how many those are."""
+        keyed = {_key(text): text for text in texts}
+        with self._open() as database:
+            for (known,) in self._read(database, list(keyed), "text"):
+                del keyed[known]
+            keys, done = list(keyed), 0
+            starts = range(0, len(keys), ROWS_PER_COMMIT)
+            batches = ({key: keyed[key] for key in keys[i : i + ROWS_PER_COMMIT]} for i in starts)
+            for fresh in spread(batches):
                 with database:
-                    database.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?)", fresh.items())
-                known |= fresh
+                    database.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?)", fresh.items())
+                done += len(fresh)
                 if progress is not None:
-                    progress("encode", done, len(todo))
-        joined = b"".join(known[key] for key in keys)
-        return np.frombuffer(joined, dtype="<f4").reshape(len(keys), self.dim).astype(np.float32)
+                    progress("encode", done, len(keys))
+        return len(keys)
 
-    def _compute(self, todo: dict[bytes, str], encode: Encode) -> Iterator[tuple[int, dict[bytes, bytes]]]:
-        keys = list(todo)
-        for start in range(0, len(keys), ROWS_PER_COMMIT):
-            batch = keys[start : start + ROWS_PER_COMMIT]
-            vectors = encode([todo[key] for key in batch]).astype("<f4")
-            yield start + len(batch), {key: row.tobytes() for key, row in zip(batch, vectors, strict=True)}
-
-    def _read(self, database: sqlite3.Connection, keys: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    def _read(
+        self, database: sqlite3.Connection, keys: list[bytes], columns: str
+    ) -> Iterator[tuple[Any, ...]]:
         for start in range(0, len(keys), ROWS_PER_QUERY):
             batch = keys[start : start + ROWS_PER_QUERY]
             marks = ",".join("?" * len(batch))
-            rows = database.execute(f"SELECT text, vector FROM vectors WHERE text IN ({marks})", batch)
-            yield from ((key, vector) for key, vector in rows if len(vector) == 4 * self.dim)
+            query = f"SELECT {columns} FROM vectors WHERE text IN ({marks}) AND length(vector) = ?"
+            yield from database.execute(query, [*batch, 4 * self.dim])
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -89,6 +102,20 @@ class VectorCache:
                 f"the vector cache {self.path} cannot be used ({error}); delete that file,"
                 " or set POINTSMAN_CACHE to a folder you can write to"
             ) from error
+
+
+def in_turn(encode: Encode) -> Spread:
+    """Return what makes vectors in this process, one batch after the other."""
+
+    def spread(batches: Iterator[Texts]) -> Iterator[Found]:
+        return (by_key(batch, encode(list(batch.values()))) for batch in batches)
+
+    return spread
+
+
+def by_key(keys: Iterable[bytes], vectors: Vectors) -> Found:
+    """Return the rows of `vectors` as they are stored, by key."""
+    return {key: row.tobytes() for key, row in zip(keys, vectors.astype("<f4"), strict=True)}
 
 
 def _key(text: str) -> bytes:

@@ -11,6 +11,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from router_training import graders
+from router_training.apart import end_with_parent
 from router_training.contract import Catalogue, DataError, ModelCard, Outcome, Task, UsageError
 from router_training.labels.asking import prompt_digest
 from router_training.labels.journal import Journal, Row
@@ -71,7 +72,7 @@ def pool_of(stack: ExitStack, how: Grading, n: int) -> ProcessPoolExecutor | Non
     """Return processes that grade, where so many answers pay for starting them."""
     if how.workers < 2 or n < PAYS_FROM:
         return None
-    return stack.enter_context(ProcessPoolExecutor(how.workers, mp_context=get_context("spawn")))
+    return stack.enter_context(ProcessPoolExecutor(how.workers, get_context("spawn"), end_with_parent))
 
 
 def _with_quality(

@@ -6,10 +6,8 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from router_training.contract import UsageError
 from router_training.labels.calls import Asker, Call, Reply, send
-
-NODE_LOST = 20  # times that a call goes to another node when its own is lost
+from router_training.ray_cluster import NODE_LOST, ray_cluster
 
 
 @contextmanager
@@ -22,24 +20,14 @@ def ray_asker(address: str | None = None) -> Iterator[Asker]:
     Raises:
         UsageError: if ray is not installed.
     """
-    try:
-        import ray
-    except ImportError as error:
-        raise UsageError("--engine ray needs the extra ray: pip install 'pointsman[ray]'") from error
-    begun = not ray.is_initialized()
-    if begun:
-        ray.init(address=address, log_to_driver=False, configure_logging=False)
-    remote = ray.remote(num_cpus=0, max_retries=NODE_LOST)(_send)
+    with ray_cluster(address) as ray:
+        remote = ray.remote(num_cpus=0, max_retries=NODE_LOST)(_send)
 
-    async def asker(call: Call) -> Reply:
-        reply: Reply = await remote.options(scheduling_strategy="SPREAD").remote(call)
-        return reply
+        async def asker(call: Call) -> Reply:
+            reply: Reply = await remote.options(scheduling_strategy="SPREAD").remote(call)
+            return reply
 
-    try:
         yield asker
-    finally:
-        if begun:
-            ray.shutdown()
 
 
 def _send(call: Call) -> Reply:

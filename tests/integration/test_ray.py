@@ -4,10 +4,12 @@ import threading
 import time
 import warnings
 
+import numpy as np
 import pytest
 
 from router_training import labelling
 from router_training.contract import ModelCard, Task
+from router_training.encoding.ray_vectors import over_ray
 from router_training.labels.asking import Plan
 from router_training.labels.calls import send
 from router_training.labels.ray_engine import ray_asker
@@ -61,3 +63,22 @@ def test_a_node_that_dies_half_way_changes_no_outcome_and_nothing_is_paid_twice(
     assert there == here
     assert done.n_graded == 40 and done.tally.failed == 0
     assert set(server.paid.values()) == {1} and len(server.paid) == 40
+
+
+def test_vectors_are_the_same_when_a_node_dies_half_way_and_each_is_delivered_once(minilm, cluster, tmp_path):
+    running, second = cluster
+    texts = [f"What is {n} + {n}? {'Think of it. ' * 9}" for n in range(5_000)]
+    dead = []
+
+    def spread(batches):
+        for found in over_ray(minilm)(batches):
+            yield found
+            if not dead:  # most is still to be done
+                dead.append(second)
+                running.remove_node(second, allow_graceful=False)
+
+    done = []
+    assert minilm.cache(tmp_path).fill(texts, spread, lambda *news: done.append(news[1])) == 5_000
+    assert dead and done[0] < 2_500 and done[-1] == 5_000 and done == sorted(set(done))
+    vectors = minilm.encode_cached(texts, tmp_path, lambda *news: done.append(news))
+    assert done[-1] == 5_000 and np.array_equal(vectors, minilm.encode(texts))
