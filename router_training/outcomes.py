@@ -132,14 +132,16 @@ class OutcomeTable:
     @cached_property
     def digest(self) -> str:
         """SHA-256 (hex) of the content; the order of rows and columns changes nothing."""
-        frame = self.frame.sort_values(["task_id", "model"], kind="stable")
+        names = self.frame[["task_id", "model"]].reset_index(drop=True)
+        order = names.sort_values(["task_id", "model"], kind="stable").index.to_numpy()
         digest = hashlib.sha256()
         for name in COLUMNS:
             digest.update(name.encode())
+            column = self.frame[name].take(order)
             if name in NUMBERS:
-                digest.update(np.asarray(frame[name], dtype="<f8").tobytes())
+                digest.update(np.asarray(column, dtype="<f8").tobytes())
             else:
-                values = _objects(frame[name])
+                values = _objects(column)
                 lengths = [-1 if value is None else len(value) for value in values]
                 digest.update(np.asarray(lengths, dtype="<i8").tobytes())
                 digest.update("".join(value for value in values if value is not None).encode())
@@ -197,7 +199,7 @@ class OutcomeTable:
         self.frame.to_parquet(path, index=False)
 
     def _per_task(self, name: str) -> list[str | None]:
-        known = self.frame.groupby("task_id", sort=False)[name].first()
+        known = self.frame[name].groupby(self._task_codes[0]).first()
         return list(_objects(known))
 
     def _matrix(self, name: str) -> FloatArray:

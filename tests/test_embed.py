@@ -46,7 +46,9 @@ def test_a_process_that_is_killed_ends_the_run_with_a_sentence_and_what_was_done
     found = over_processes(minilm, 2)(endless)
     assert list(next(found)) == [b"0"]
     os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
-    with pytest.raises(DataError, match=r"one of 2 processes was killed.*what was done is kept: run the command again"):
+    with pytest.raises(
+        DataError, match=r"one of 2 processes was killed.*what was done is kept: run the command again"
+    ):
         for _ in found:
             pass
 

@@ -66,8 +66,10 @@ def _round(ray: Any, texts: Texts, folder: Path, workers: int | None) -> Iterato
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=size, initial_size=size),
         ray_remote_args_fn=_never_again,
     )
+    logging.getLogger("ray.data").setLevel(
+        logging.ERROR
+    )  # it would tell its plans, and that it shows no progress
     made.context.enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.WARNING)  # it would tell its plans and progress
     for batch in made.iter_batches(batch_size=None, batch_format="pyarrow"):
         yield dict(zip(batch["key"].to_pylist(), batch["vector"].to_pylist(), strict=True))
 

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from router_training.contract import DataError
-from router_training.tables.outcome_files import Rows
+from router_training.tables.outcome_files import VARIED, Rows
 
 REQUIRED = ("task_id", "prompt", "model", "quality")
 LABEL_SOURCES = ("gold", "human", "verifier", "judge")
@@ -73,7 +73,8 @@ COLUMNS = (
 def checked(rows: Rows) -> pd.DataFrame:
     """Return the rows with the columns COLUMNS, typed and sorted by task and model.
 
-    Texts have dtype `string`, numbers float64 with NaN where missing; other columns are left out. Where up
+    Texts are categories in the order of the alphabet, VARIED ones have dtype `string`, numbers are float64 with NaN where
+    missing; other columns are left out. Where up
     to TORN_SHARE of the tasks have several prompts, rows with the rarer ones are left out, with a warning.
 
     Raises:
@@ -84,8 +85,8 @@ def checked(rows: Rows) -> pd.DataFrame:
     if rows.frame.empty:
         raise DataError(f"{rows.origin} has no rows; it needs one per task and model")
     typed = {name: _texts(rows, name) for name in TEXTS} | {name: _numbers(rows, name) for name in NUMBERS}
-    typed["label_source"] = typed["label_source"].fillna("gold")
     frame = pd.DataFrame({name: typed[name] for name in COLUMNS})
+    frame["label_source"] = _categories(frame["label_source"].astype("string").fillna("gold"))
     _check_label_sources(rows, frame)
     _check_unique(rows, frame)
     frame = _with_one_prompt_per_task(rows, frame)
@@ -93,7 +94,15 @@ def checked(rows: Rows) -> pd.DataFrame:
         raise DataError(
             f"{rows.origin}: quality is blank in every row; grade at least some answers in [0, 1]"
         )
-    return frame.sort_values(["task_id", "model"], kind="stable", ignore_index=True)
+    return sorted_rows(frame)
+
+
+def sorted_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows by task and model."""
+    order = np.lexsort([frame[name].cat.codes for name in ("model", "task_id")])
+    if (order[1:] > order[:-1]).all():
+        return frame.reset_index(drop=True)
+    return frame.take(order).reset_index(drop=True)
 
 
 def _require_columns(rows: Rows) -> None:
@@ -136,18 +145,44 @@ def _last_user_text(rows: Rows, i: int, value: Any) -> str:
 
 def _texts(rows: Rows, name: str) -> pd.Series[Any]:
     if name not in rows.frame.columns:
-        return pd.Series(pd.NA, index=rows.frame.index, dtype="string")
-    texts = _unicode(rows, name)
+        texts = pd.Series(pd.NA, index=rows.frame.index, dtype="string")
+        return texts if name in VARIED else _categories(texts)
+    given = rows.frame[name]
+    if isinstance(given.dtype, pd.CategoricalDtype):
+        words = _unicode(rows, name, pd.Series(given.cat.categories))
+        texts = _recoded(given, words.mask(words == ""))
+        return texts.astype("string") if name in VARIED else _filled(rows, name, texts)
+    texts = _unicode(rows, name, given)
     texts = texts.mask(texts == "")
-    blank = texts.isna() | (texts.str.strip() == "").fillna(False)
-    if name in REQUIRED and blank.any():
-        i = _first(blank)
-        raise DataError(f"{rows.place(i)}: {name} is blank; every outcome names its {name}: fill it in")
+    return texts if name in VARIED else _filled(rows, name, _categories(texts))
+
+
+def _filled(rows: Rows, name: str, texts: pd.Series[Any]) -> pd.Series[Any]:
+    """Return the texts, none of which is blank where the column is required."""
+    if name in REQUIRED:
+        empty = np.append(
+            texts.cat.categories.str.strip() == "", True
+        )  # the last: what is missing has code -1
+        blank = empty[texts.cat.codes]
+        if blank.any():
+            place = rows.place(int(np.argmax(blank)))
+            raise DataError(f"{place}: {name} is blank; every outcome names its {name}: fill it in")
     return texts
 
 
-def _unicode(rows: Rows, name: str) -> pd.Series[Any]:
-    column = rows.frame[name]
+def _categories(texts: pd.Series[Any]) -> pd.Series[Any]:
+    codes, words = pd.factorize(texts, sort=True)
+    return pd.Series(pd.Categorical.from_codes(codes, words), index=texts.index)
+
+
+def _recoded(given: pd.Series[Any], words: pd.Series[Any]) -> pd.Series[Any]:
+    """Return categories that say `words` where they said their own, and equal words as one."""
+    codes, different = pd.factorize(words, sort=True)
+    recoded = np.append(codes, -1)[given.cat.codes]
+    return pd.Series(pd.Categorical.from_codes(recoded, different), index=given.index)
+
+
+def _unicode(rows: Rows, name: str, column: pd.Series[Any]) -> pd.Series[Any]:
     if name == "task_id" and column.dtype.kind in "fO":
         column = pd.Series([_whole(value) for value in column], index=column.index, dtype=object)
     if column.dtype == object:
@@ -155,9 +190,8 @@ def _unicode(rows: Rows, name: str) -> pd.Series[Any]:
     try:
         return column.astype("string")
     except UnicodeEncodeError as error:
-        i = next(
-            i for i, value in enumerate(column) if str(value).encode(errors="ignore").decode() != str(value)
-        )
+        given = enumerate(rows.frame[name])
+        i = next(i for i, value in given if str(value).encode(errors="ignore").decode() != str(value))
         raise DataError(
             f"{rows.place(i)}: {name} holds half a character (a lone surrogate); write it as UTF-8"
         ) from error
@@ -228,12 +262,11 @@ def _check_unique(rows: Rows, frame: pd.DataFrame) -> None:
 
 def _with_one_prompt_per_task(rows: Rows, frame: pd.DataFrame) -> pd.DataFrame:
     """Leave out the rows whose prompt is not their task's most common one, where such tasks are rare."""
-    first = frame.groupby("task_id", sort=False)["prompt"].transform("first")
-    other = frame["prompt"] != first
+    codes = pd.DataFrame({name: frame[name].cat.codes for name in ("task_id", "prompt")})
+    other = codes["prompt"] != codes.groupby("task_id")["prompt"].transform("first")
     if not other.any():
         return frame
-    torn = frame["task_id"][other].nunique()
-    tasks = frame["task_id"].nunique()
+    torn, tasks = codes["task_id"][other].nunique(), codes["task_id"].nunique()
     if torn > TORN_SHARE * tasks:
         i = _first(other)
         same = frame["task_id"] == frame["task_id"].iloc[i]
@@ -241,10 +274,10 @@ def _with_one_prompt_per_task(rows: Rows, frame: pd.DataFrame) -> pd.DataFrame:
             f"{rows.place(i)}: task {_short(frame['task_id'].iloc[i])} has another prompt than in "
             f"{rows.unit} {rows.numbers[_first(same)]}; one task_id means one prompt: give the second its own"
         )
-    sizes = frame.groupby(["task_id", "prompt"]).size().reset_index(name="rows")
+    sizes = codes.groupby(["task_id", "prompt"]).size().reset_index(name="rows")
     sizes = sizes.sort_values(["task_id", "rows", "prompt"], ascending=[True, False, True])
-    common = sizes.drop_duplicates("task_id").set_index("task_id")["prompt"].to_dict()
-    kept = frame["prompt"] == frame["task_id"].map(common)
+    common = sizes.drop_duplicates("task_id").set_index("task_id")["prompt"]
+    kept = codes["prompt"] == codes["task_id"].map(common)
     logger.warning(
         "%s: %d of %d tasks have more than one prompt; %d rows with the rarer prompt are left out",
         rows.origin,

@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 
 from router_training.contract import DataError
 
+VARIED = ("response", "time")
+"""Texts that hardly repeat."""
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -64,11 +67,13 @@ def read_rows(path: str | Path) -> Rows:
 
 
 def _read_parts(folder: Path) -> Rows:
+    import pyarrow as pa  # spares formats that are text
+
     parts = sorted(folder.glob("part-*.parquet"))
     if not parts:
         raise DataError(f"{folder} is a directory, not a file of outcomes; name a file inside it")
-    rows = [_read_parquet(part.read_bytes(), str(part)).frame for part in parts]
-    return frame_rows(pd.concat(rows, ignore_index=True), str(folder))
+    tables = [_arrow_table(part.read_bytes(), str(part)) for part in parts]
+    return _rows_of(pa.concat_tables(tables, promote_options="permissive"), str(folder))
 
 
 def _text(raw: bytes, origin: str) -> str:
@@ -140,12 +145,26 @@ def _read_jsonl(raw: bytes, origin: str) -> Rows:
 
 
 def _read_parquet(raw: bytes, origin: str) -> Rows:
+    return _rows_of(_arrow_table(raw, origin), origin)
+
+
+def _arrow_table(raw: bytes, origin: str) -> Any:
+    """Return the table; texts that repeat, as prompts do from model to model, are in it once."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
-        frame = pd.read_parquet(io.BytesIO(raw))
+        names = pq.read_schema(pa.BufferReader(raw))
+        texts = [field.name for field in names if pa.types.is_string(field.type) and field.name not in VARIED]
+        return pq.read_table(pa.BufferReader(raw), read_dictionary=texts)
     except (OSError, ValueError) as error:  # pyarrow's errors derive from these two
         reason = (str(error).splitlines() or ["damaged"])[0].rstrip(".")
         raise DataError(f"{origin} is not a readable Parquet file ({reason}); write it again") from error
-    return frame_rows(frame, origin)
+
+
+def _rows_of(table: Any, origin: str) -> Rows:
+    """Return an Arrow table's rows; no longer needed, its columns are freed one by one."""
+    return frame_rows(table.to_pandas(split_blocks=True, self_destruct=True), origin)
 
 
 _READERS: dict[str, Callable[[bytes, str], Rows]] = {

@@ -67,7 +67,7 @@ def test_a_node_that_dies_half_way_changes_no_outcome_and_nothing_is_paid_twice(
 
 def test_vectors_are_the_same_when_a_node_dies_half_way_and_each_is_delivered_once(minilm, cluster, tmp_path):
     running, second = cluster
-    texts = [f"What is {n} + {n}? {'Think of it. ' * 9}" for n in range(5_000)]
+    texts = [f"What is {n} + {n}?" for n in range(2_500)]
     dead = []
 
     def spread(batches):
@@ -78,7 +78,7 @@ def test_vectors_are_the_same_when_a_node_dies_half_way_and_each_is_delivered_on
                 running.remove_node(second, allow_graceful=False)
 
     done = []
-    assert minilm.cache(tmp_path).fill(texts, spread, lambda *news: done.append(news[1])) == 5_000
-    assert dead and done[0] < 2_500 and done[-1] == 5_000 and done == sorted(set(done))
+    assert minilm.cache(tmp_path).fill(texts, spread, lambda *news: done.append(news[1])) == 2_500
+    assert dead and done[0] < 1_250 and done[-1] == 2_500 and done == sorted(set(done))
     vectors = minilm.encode_cached(texts, tmp_path, lambda *news: done.append(news))
-    assert done[-1] == 5_000 and np.array_equal(vectors, minilm.encode(texts))
+    assert done[-1] == 2_500 and np.array_equal(vectors, minilm.encode(texts))
