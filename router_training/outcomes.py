@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ from router_training.tables.outcome_checks import COLUMNS, NUMBERS, checked
 from router_training.tables.outcome_files import frame_rows, read_rows
 
 Indices = NDArray[np.int64]
+ROWS_AT_ONCE = 200_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,13 +138,13 @@ class OutcomeTable:
         digest = hashlib.sha256()
         for name in COLUMNS:
             digest.update(name.encode())
-            column = self.frame[name].take(order)
             if name in NUMBERS:
-                digest.update(np.asarray(column, dtype="<f8").tobytes())
-            else:
-                values = _objects(column)
+                digest.update(np.asarray(self.frame[name], dtype="<f8")[order].tobytes())
+                continue
+            for values in _pieces(self.frame[name], order):
                 lengths = [-1 if value is None else len(value) for value in values]
                 digest.update(np.asarray(lengths, dtype="<i8").tobytes())
+            for values in _pieces(self.frame[name], order):
                 digest.update("".join(value for value in values if value is not None).encode())
         return digest.hexdigest()
 
@@ -242,6 +243,12 @@ def require_routable(table: OutcomeTable) -> None:
 
 def _models(frame: pd.DataFrame) -> tuple[str, ...]:
     return tuple(sorted(str(name) for name in frame["model"].unique()))
+
+
+def _pieces(column: pd.Series[Any], order: Indices) -> Iterator[NDArray[np.object_]]:
+    """Yield the values in this order, so many at a time."""
+    for start in range(0, len(order), ROWS_AT_ONCE):
+        yield _objects(column.take(order[start : start + ROWS_AT_ONCE]))
 
 
 def _objects(column: pd.Series[Any]) -> NDArray[np.object_]:

@@ -317,3 +317,23 @@ def test_concat_keeps_the_first_row_of_a_pair():
     other = rows(3).assign(quality=0.5)
     both = first.concat(OutcomeTable.from_frame(other))
     np.testing.assert_array_equal(both.quality, [[0, 1], [1, 0], [0.5, 0.5]])
+
+
+def test_parts_with_other_columns_and_categories_are_one_table(tmp_path):
+    first = {"task_id": ["2", "10"], "prompt": ["Two?", "Ten?"], "model": ["a", "a"], "quality": [1.0, 0.0]}
+    second = {**first, "model": ["b", "b"], "task_type": pd.Categorical(["word", "number"])}
+    for number, part in enumerate((first, second)):
+        pd.DataFrame(part).to_parquet(tmp_path / f"part-{number:05}.parquet")
+    table = load_outcomes(tmp_path)
+    assert [(row.task_id, row.model, row.prompt) for row in table.frame.itertuples()] == [
+        ("10", "a", "Ten?"), ("10", "b", "Ten?"), ("2", "a", "Two?"), ("2", "b", "Two?")
+    ]  # fmt: skip
+    assert table.task_types == ["number", "word"]
+    assert table.digest == OutcomeTable.from_frame(table.frame.sample(frac=1.0, random_state=0)).digest
+
+
+def test_ids_that_are_numbers_in_one_part_and_text_in_the_other_are_the_same_tasks(tmp_path):
+    for number, ids in enumerate(([7, 8], ["7", "8"])):
+        rows = {"task_id": ids, "prompt": ["A?", "B?"], "model": f"m{number}", "quality": 1.0}
+        pd.DataFrame(rows).to_parquet(tmp_path / f"part-{number:05}.parquet")
+    assert list(load_outcomes(tmp_path).task_ids) == ["7", "8"]

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from router_training.contract import DataError
-from router_training.tables.outcome_files import VARIED, Rows
+from router_training.tables.outcome_files import PLAIN, Rows
 
 REQUIRED = ("task_id", "prompt", "model", "quality")
 LABEL_SOURCES = ("gold", "human", "verifier", "judge")
@@ -38,18 +38,6 @@ NUMBERS = {
     "completion_tokens": NumberRule(0.0, np.inf, "give a token count, or leave it blank"),
     "propensity": NumberRule(0.0, 1.0, "give the probability of this choice, or leave it blank"),
 }
-TEXTS = (
-    "task_id",
-    "prompt",
-    "model",
-    "task_type",
-    "reference",
-    "response",
-    "source",
-    "label_source",
-    "time",
-    "error",
-)
 COLUMNS = (
     "task_id",
     "prompt",
@@ -68,14 +56,15 @@ COLUMNS = (
     "time",
     "error",
 )
+TEXTS = frozenset(COLUMNS) - frozenset(NUMBERS)
 
 
 def checked(rows: Rows) -> pd.DataFrame:
     """Return the rows with the columns COLUMNS, typed and sorted by task and model.
 
-    Texts are categories in the order of the alphabet, VARIED ones have dtype `string`, numbers are float64 with NaN where
-    missing; other columns are left out. Where up
-    to TORN_SHARE of the tasks have several prompts, rows with the rarer ones are left out, with a warning.
+    Texts have dtype `string` where PLAIN, else they are categories in the order of the alphabet; numbers are float64 with
+    NaN where missing; other columns are left out. Where up to TORN_SHARE of the tasks have several prompts, rows with the
+    rarer ones are left out, with a warning. The columns of `rows` are used up, so that none is in memory twice.
 
     Raises:
         DataError: at the first rule that the rows break.
@@ -84,8 +73,11 @@ def checked(rows: Rows) -> pd.DataFrame:
     _require_columns(rows)
     if rows.frame.empty:
         raise DataError(f"{rows.origin} has no rows; it needs one per task and model")
-    typed = {name: _texts(rows, name) for name in TEXTS} | {name: _numbers(rows, name) for name in NUMBERS}
-    frame = pd.DataFrame({name: typed[name] for name in COLUMNS})
+    frame = pd.DataFrame(index=rows.frame.index)
+    for name in COLUMNS:
+        frame[name] = _texts(rows, name) if name in TEXTS else _numbers(rows, name)
+        if name in rows.frame.columns:
+            del rows.frame[name]
     frame["label_source"] = _categories(frame["label_source"].astype("string").fillna("gold"))
     _check_label_sources(rows, frame)
     _check_unique(rows, frame)
@@ -99,10 +91,12 @@ def checked(rows: Rows) -> pd.DataFrame:
 
 def sorted_rows(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the rows by task and model."""
-    order = np.lexsort([frame[name].cat.codes for name in ("model", "task_id")])
-    if (order[1:] > order[:-1]).all():
-        return frame.reset_index(drop=True)
-    return frame.take(order).reset_index(drop=True)
+    models, _ = pd.factorize(frame["model"], sort=True)
+    order = np.lexsort([np.asarray(models), frame["task_id"].cat.codes.to_numpy()])
+    if (order[1:] < order[:-1]).any():
+        for name in COLUMNS:
+            frame[name] = frame[name].array.take(order)
+    return frame.reset_index(drop=True)
 
 
 def _require_columns(rows: Rows) -> None:
@@ -146,28 +140,26 @@ def _last_user_text(rows: Rows, i: int, value: Any) -> str:
 def _texts(rows: Rows, name: str) -> pd.Series[Any]:
     if name not in rows.frame.columns:
         texts = pd.Series(pd.NA, index=rows.frame.index, dtype="string")
-        return texts if name in VARIED else _categories(texts)
-    given = rows.frame[name]
-    if isinstance(given.dtype, pd.CategoricalDtype):
-        words = _unicode(rows, name, pd.Series(given.cat.categories))
-        texts = _recoded(given, words.mask(words == ""))
-        return texts.astype("string") if name in VARIED else _filled(rows, name, texts)
-    texts = _unicode(rows, name, given)
-    texts = texts.mask(texts == "")
-    return texts if name in VARIED else _filled(rows, name, _categories(texts))
-
-
-def _filled(rows: Rows, name: str, texts: pd.Series[Any]) -> pd.Series[Any]:
-    """Return the texts, none of which is blank where the column is required."""
-    if name in REQUIRED:
-        empty = np.append(
-            texts.cat.categories.str.strip() == "", True
-        )  # the last: what is missing has code -1
-        blank = empty[texts.cat.codes]
-        if blank.any():
-            place = rows.place(int(np.argmax(blank)))
-            raise DataError(f"{place}: {name} is blank; every outcome names its {name}: fill it in")
+    elif isinstance((given := rows.frame[name]).dtype, pd.CategoricalDtype):
+        texts = _recoded(given, _unicode(rows, name, pd.Series(given.cat.categories)))
+    else:
+        texts = _unicode(rows, name, given)
+        texts = texts.mask(texts == "")
+    if name in PLAIN:
+        texts = texts.astype("string")
+    elif texts.dtype == "string":
+        texts = _categories(texts)
+    if name in REQUIRED and (blank := _blank(texts)).any():
+        place = rows.place(int(np.argmax(blank)))
+        raise DataError(f"{place}: {name} is blank; every outcome names its {name}: fill it in")
     return texts
+
+
+def _blank(texts: pd.Series[Any]) -> NDArray[np.bool_]:
+    if texts.dtype == "string":
+        return np.asarray(texts.isna() | (texts.str.strip() == "").fillna(False), dtype=bool)
+    empty = np.append(texts.cat.categories.str.strip() == "", True)  # the last: what is missing has code -1
+    return np.asarray(empty[texts.cat.codes])
 
 
 def _categories(texts: pd.Series[Any]) -> pd.Series[Any]:
@@ -176,8 +168,10 @@ def _categories(texts: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _recoded(given: pd.Series[Any], words: pd.Series[Any]) -> pd.Series[Any]:
-    """Return categories that say `words` where they said their own, and equal words as one."""
-    codes, different = pd.factorize(words, sort=True)
+    """Return categories that say `words` where they said their own, and equal words as one; none is blank."""
+    if not (words == "").any() and (words.array[1:] > words.array[:-1]).all():
+        return given.cat.rename_categories(words.array) if given.cat.categories.dtype != "string" else given
+    codes, different = pd.factorize(words.mask(words == ""), sort=True)
     recoded = np.append(codes, -1)[given.cat.codes]
     return pd.Series(pd.Categorical.from_codes(recoded, different), index=given.index)
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from router_training.contract import DataError
 
-VARIED = ("response", "time")
-"""Texts that hardly repeat."""
+PLAIN = ("model", "response", "time", "error")
+"""Texts that are kept as such; the others repeat from model to model and are kept as categories."""
 
 
 @dataclass(frozen=True)
@@ -67,13 +67,10 @@ def read_rows(path: str | Path) -> Rows:
 
 
 def _read_parts(folder: Path) -> Rows:
-    import pyarrow as pa  # spares formats that are text
-
     parts = sorted(folder.glob("part-*.parquet"))
     if not parts:
         raise DataError(f"{folder} is a directory, not a file of outcomes; name a file inside it")
-    tables = [_arrow_table(part.read_bytes(), str(part)) for part in parts]
-    return _rows_of(pa.concat_tables(tables, promote_options="permissive"), str(folder))
+    return frame_rows(_columns([(part, str(part)) for part in parts]), str(folder))
 
 
 def _text(raw: bytes, origin: str) -> str:
@@ -145,26 +142,78 @@ def _read_jsonl(raw: bytes, origin: str) -> Rows:
 
 
 def _read_parquet(raw: bytes, origin: str) -> Rows:
-    return _rows_of(_arrow_table(raw, origin), origin)
+    return frame_rows(_columns([(io.BytesIO(raw), origin)]), origin)
 
 
-def _arrow_table(raw: bytes, origin: str) -> Any:
-    """Return the table; texts that repeat, as prompts do from model to model, are in it once."""
+def _columns(files: list[tuple[Any, str]]) -> pd.DataFrame:
+    """Return the rows of Parquet files, one below the other, read column by column: none is in memory twice."""
+    import pyarrow as pa  # spares formats that are text
+
+    readers = [_opened(file, origin) for file, origin in files]
+    names = dict.fromkeys(name for reader in readers for name in reader.schema_arrow.names)
+    frame = pd.DataFrame(index=range(sum(reader.metadata.num_rows for reader in readers)))
+    for name in names:
+        pieces = [_column(reader, name, origin) for reader, (_, origin) in zip(readers, files, strict=True)]
+        try:
+            frame[name] = _series(pa.concat_tables(pieces, promote_options="permissive").column(0))
+        except pa.ArrowException:  # numbers in one file, text in another
+            frame[name] = pd.concat([_series(piece.column(0)) for piece in pieces], ignore_index=True)
+    pa.default_memory_pool().release_unused()
+    return frame
+
+
+def _opened(file: Any, origin: str) -> Any:
+    """Return the reader of a Parquet file; a text that repeats is read as a category."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        names = pq.read_schema(pa.BufferReader(raw))
-        texts = [field.name for field in names if pa.types.is_string(field.type) and field.name not in VARIED]
-        return pq.read_table(pa.BufferReader(raw), read_dictionary=texts)
+        schema = pq.read_schema(file)
+        texts = [one.name for one in schema if _is_text(one.type) and one.name not in PLAIN]
+        reader = pq.ParquetFile(file, read_dictionary=texts)
     except (OSError, ValueError) as error:  # pyarrow's errors derive from these two
-        reason = (str(error).splitlines() or ["damaged"])[0].rstrip(".")
-        raise DataError(f"{origin} is not a readable Parquet file ({reason}); write it again") from error
+        raise _unreadable(error, origin) from error
+    twice = next((name for name in schema.names if schema.names.count(name) > 1), None)
+    if twice is not None:
+        raise DataError(f"{origin} has two columns {twice!r}; keep one of them")
+    return reader
 
 
-def _rows_of(table: Any, origin: str) -> Rows:
-    """Return an Arrow table's rows; no longer needed, its columns are freed one by one."""
-    return frame_rows(table.to_pandas(split_blocks=True, self_destruct=True), origin)
+def _is_text(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _column(reader: Any, name: str, origin: str) -> Any:
+    import pyarrow as pa
+
+    if name not in reader.schema_arrow.names:
+        return pa.table({name: pa.nulls(reader.metadata.num_rows)})
+    try:
+        return reader.read([name])
+    except (OSError, ValueError) as error:
+        raise _unreadable(error, origin) from error
+
+
+def _series(column: Any) -> pd.Series[Any]:
+    """Return a column as pandas has it, categories in the order of the alphabet."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not (pa.types.is_dictionary(column.type) and _is_text(column.type.value_type)):
+        series: pd.Series[Any] = column.to_pandas()
+        return series
+    whole = column.unify_dictionaries().combine_chunks()  # pandas would make Python objects of all words
+    order = pc.sort_indices(whole.dictionary).to_numpy()
+    place = np.append(np.argsort(order), -1)
+    codes = place[whole.indices.fill_null(-1).to_numpy()]
+    return pd.Series(pd.Categorical.from_codes(codes, whole.dictionary.take(pa.array(order)).to_pandas()))
+
+
+def _unreadable(error: Exception, origin: str) -> DataError:
+    reason = (str(error).splitlines() or ["damaged"])[0].rstrip(".")
+    return DataError(f"{origin} is not a readable Parquet file ({reason}); write it again")
 
 
 _READERS: dict[str, Callable[[bytes, str], Rows]] = {
