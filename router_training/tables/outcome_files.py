@@ -164,7 +164,6 @@ def _columns(files: list[tuple[Any, str]]) -> pd.DataFrame:
 
 def _opened(file: Any, origin: str) -> Any:
     """Return the reader of a Parquet file; a text that repeats is read as a category."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
