@@ -12,7 +12,9 @@ from rich.console import Console
 from router_training.contract import DataError, UsageError
 
 if TYPE_CHECKING:
-    from router_training.contract import ModelCard, Task
+    from collections.abc import Sequence
+
+    from router_training.contract import ModelCard, Outcome, Task
     from router_training.labels.asking import Plan
     from router_training.labels.judging import Agreement, Noise
 
@@ -47,8 +49,6 @@ def judge(
         REPEATED_AT,
         RUBRIC,
         agreement,
-        duel,
-        pair_tasks,
         rubric_tasks,
         with_grades,
     )
@@ -61,20 +61,7 @@ def judge(
     console, rows = Console(), read_outcomes(table)
     plan = Plan(concurrency, Limits(budget_usd, budget_calls))
     if pair is not None:
-        by_cell = {(row.task_id, row.model): row for row in rows if row.response is not None}
-        pairs = [
-            (row, by_cell[row.task_id, pair[1]])
-            for row in by_cell.values()
-            if row.model == pair[0] and (row.task_id, pair[1]) in by_cell
-        ]
-        found = duel(pairs, _said(console, pair_tasks(pairs), catalogue[card], out, plan))
-        if not found.pairs:
-            raise DataError(f"{card} gave no verdict that can be read on any pair; choose another judge")
-        console.print(
-            f"{found.pairs:,} pairs judged in both orders: {pair[0]} better in {found.first:.0%}, {pair[1]} in "
-            f"{found.second:.0%}, tied {found.tied:.0%}; in {found.by_position:.0%} the verdict followed the order.",
-            soft_wrap=True,
-        )
+        _print_duel(console, rows, pair, catalogue[card], out, plan)
         return
     judge_card = catalogue[card]
     if repeat > 1 and judge_card.temperature == 0.0:
@@ -92,6 +79,30 @@ def judge(
         soft_wrap=True,
     )
     _print_trust(console, noise, agreement(rows, graded))
+
+
+def _print_duel(
+    console: Console, rows: Sequence[Outcome], pair: tuple[str, str], card: ModelCard, out: Path, plan: Plan
+) -> None:
+    """Have two models' answers compared in both orders, and say who wins and how far the order decides."""
+    from router_training.labels.judging import duel, pair_tasks
+
+    by_cell = {(row.task_id, row.model): row for row in rows if row.response is not None}
+    pairs = [
+        (row, by_cell[row.task_id, pair[1]])
+        for row in by_cell.values()
+        if row.model == pair[0] and (row.task_id, pair[1]) in by_cell
+    ]
+    found = duel(pairs, _said(console, pair_tasks(pairs), card, out, plan))
+    if not found.pairs:
+        raise DataError(f"{card.name} gave no verdict that can be read on any pair; choose another judge")
+    console.print(
+        f"{found.pairs:,} of {len(pairs):,} pairs judged in both orders: {pair[0]} better in {found.first:.0%}, {pair[1]} in "
+        f"{found.second:.0%}, tied {found.tied:.0%}; in {found.by_position:.0%} the verdict followed the order.",
+        soft_wrap=True,
+    )
+    if found.by_position >= 0.5:
+        console.print("It mostly judges by the order; it cannot compare these answers.", style="yellow")
 
 
 def _print_trust(console: Console, noise: Noise, agreed: Agreement | None) -> None:

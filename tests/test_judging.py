@@ -140,7 +140,7 @@ def test_the_command_grades_by_a_model_and_asks_nothing_twice(tmp_path):
     table = load_outcomes(tmp_path / "judged" / "judged.parquet")
     assert table.quality.tolist() == [[1.0, 0.2]] * 3
     assert set(table.frame["label_source"]) == {"judge"}
-    assert "3 pairs judged in both orders" in " ".join(pairs.output.split()), pairs.output
+    assert "3 of 3 pairs judged in both orders" in " ".join(pairs.output.split()), pairs.output
 
 
 def test_a_judge_that_is_no_card_is_refused(tmp_path):

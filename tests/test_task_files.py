@@ -5,13 +5,15 @@ import json
 import pandas as pd
 import pyarrow as pa
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from router_training import labelling
 from router_training.cli import app
 from router_training.contract import DataError, ModelCard, Task
 from router_training.labels.calls import messages
-from router_training.labels.task_files import read_task_file, write_rejected
+from router_training.labels.pages import print_tasks
+from router_training.labels.task_files import TaskFile, read_task_file, write_rejected
 from tests.counting_server import counting_server
 
 ROWS = [{"id": 7, "question": "What is 1 + 1?", "answer": "2"}, {"id": 8, "question": "Why?", "answer": None}]
@@ -268,3 +270,26 @@ def test_the_list_of_graders_names_them_all():
 
     listed = CliRunner().invoke(app, ["grade"]).output
     assert all(name[:15] in listed for name in graders.available())
+
+
+def test_columns_are_known_with_blanks_and_capitals_and_those_not_used_are_named(tmp_path):
+    path = tmp_path / "asked.csv"
+    path.write_text("No,Question,Expected Answer,remark\n1,What is 6 x 7?,42,easy\n")
+    found = read_task_file(path)
+    assert found.columns == {"prompt": "Question", "reference": "Expected Answer"}
+    assert found.unused == ("No", "remark") and found.tasks[0].reference == "42"
+
+
+@pytest.mark.parametrize(
+    ("references", "said"),
+    [
+        (("42", "1,000.5"), "--grader numeric may fit"),
+        (("42", "Paris"), "--grader exact_normalised may fit"),
+        ((None,), "say --column NAME=reference"),
+    ],
+)
+def test_what_to_do_about_tasks_without_a_grader_is_said_by_their_references(tmp_path, references, said):
+    found = TaskFile([Task("p", str(i), reference=one) for i, one in enumerate(references)], [], {})
+    console = Console(record=True, width=200)
+    print_tasks(console, found, tmp_path / "asked.csv", tmp_path / "rejected.jsonl")
+    assert said in console.export_text()

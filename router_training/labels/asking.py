@@ -21,6 +21,7 @@ from router_training.labels.pace import Endpoint, Pace, endpoint_of, paces
 
 CHUNK = 150  # tasks; all models answer one chunk before the next begins, so a run that is cut leaves a usable table
 GIVE_UP = 20  # failures of a model in a row
+USED_UP = "the budget is used up"
 
 Cell = tuple[Task, ModelCard]
 
@@ -168,7 +169,7 @@ class _Run:
         texts = [str(message["content"]) for message in messages(card, task)]
         most = usd_at_most(card, texts, max_tokens or LONGEST_ANSWER) + self._surplus[card.name]
         if not await self.budget.reserve(most):
-            self.tally.stop("the budget is used up")
+            self.tally.stop(USED_UP)
             return
         async with gate.turn(self.tally.ended):
             if self.tally.stopped is not None or card.name in self.tally.given_up:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
+
+from router_training.labels.asking import USED_UP
 
 if TYPE_CHECKING:
     from router_training.contract import Catalogue, Task
@@ -35,7 +38,11 @@ def checked_grader(name: str | None) -> str | None:
 def print_tasks(console: Console, found: TaskFile, path: Path, rejected: Path) -> None:
     """Print what was read from a task file, and what was left out."""
     taken = ", ".join(f"{column} as {name}" for name, column in found.columns.items() if name != column)
-    console.print(f"{len(found.tasks):,} tasks in {path}{f' ({taken})' if taken else ''}", soft_wrap=True)
+    unused = f"not used: {', '.join(found.unused)}" if found.unused else ""
+    said = "; ".join(filter(None, (taken, unused)))
+    console.print(
+        f"{len(found.tasks):,} tasks in {path}{f' ({said})' if said else ''}", soft_wrap=True, markup=False
+    )
     if found.rejected:
         first = found.rejected[0]
         console.print(
@@ -45,13 +52,24 @@ def print_tasks(console: Console, found: TaskFile, path: Path, rejected: Path) -
             soft_wrap=True,
             markup=False,
         )
-    ungraded = sum(task.grader is None for task in found.tasks)
+    ungraded = [task for task in found.tasks if task.grader is None]
     if ungraded:
         console.print(
-            f"{ungraded:,} tasks name no grader, so their answers get no quality; say --grader, or grade them later "
-            "with pointsman grade",
+            f"{len(ungraded):,} tasks name no grader, so their answers get no quality; {_remedy(ungraded)}",
             style="yellow",
+            soft_wrap=True,
+            markup=False,
         )
+
+
+def _remedy(tasks: Sequence[Task]) -> str:
+    """Return what to say next: the right answers decide which grader is likely, without any there is none."""
+    references = [task.reference for task in tasks if task.reference is not None]
+    if not references:
+        return "no column holds the right answer: say --column NAME=reference, or have a model grade (pointsman judge)"
+    numbers = all(re.fullmatch(r"\s*-?[\d,]*\.?\d+\s*", one) for one in references)
+    name = "numeric" if numbers else "exact_normalised"
+    return f"by their references --grader {name} may fit, now or after the run (pointsman grade lists all)"
 
 
 def print_bill(
@@ -151,7 +169,8 @@ def print_summary(console: Console, done: Labelled, *, regrade: bool) -> None:
             style="yellow",
         )
     if tally.stopped:
-        console.print("Run the same command again to continue.")
+        raised = " with a larger budget" if tally.stopped == USED_UP else ""
+        console.print(f"Run the same command again{raised} to continue.")
     elif tally.failed:
         console.print("Run it again with --retry-errors to fill what failed.")
     console.print(f"{done.n_outcomes:,} outcomes, {done.n_graded:,} graded, in {done.path}", soft_wrap=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,24 +22,31 @@ from router_training.importing.records import (
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 NAMES: Mapping[str, tuple[str, ...]] = {
-    "prompt": ("prompt", "question", "input", "instruction", "query", "problem", "text"),
+    "prompt": ("prompt", "question", "input", "instruction", "query", "problem", "user_prompt", "user_message", "text"),
     "messages": ("messages", "conversation", "conversations", "chat"),
-    "task_id": ("task_id", "id", "custom_id", "uid", "idx", "index"),
-    "reference": ("reference", "answer", "target", "expected", "gold", "ground_truth", "solution", "output"),
+    "task_id": ("task_id", "id", "custom_id", "question_id", "prompt_id", "uid", "idx", "index"),
+    "reference": (
+        "reference", "reference_answer", "expected_answer", "correct_answer", "gold_answer", "answer", "target", "expected",
+        "expected_output", "gold", "ground_truth", "solution", "output", "label",
+    ),
     "task_type": ("task_type", "category", "subject", "type", "task", "domain"),
     "grader": ("grader", "scorer", "metric"),
     "json_schema": ("json_schema",),
-}
-"""What a column of a task file may be called, the likeliest name first; capitals do not matter."""
+}  # fmt: skip
+"""What a column of a task file may be called, the likeliest name first; capitals, blanks and hyphens do not matter."""
 
 
 @dataclass(frozen=True)
 class TaskFile:
-    """The tasks of a file and what was left out of it, in the file's order; `columns` are what was taken for what."""
+    """The tasks of a file and what was left out of it, in the file's order.
+
+    `columns` are what was taken for what, `unused` those that hold nothing that is known.
+    """
 
     tasks: list[Task]
     rejected: list[Rejected]
     columns: Mapping[str, str]
+    unused: tuple[str, ...] = ()
 
 
 def read_task_file(
@@ -62,9 +70,11 @@ def read_task_file(
     tasks: list[Task] = []
     rejected: list[Rejected] = []
     taken: dict[str, str] = {}
+    seen: dict[str, None] = {}
     for record in _records(Path(path)):
         made = record if isinstance(record, Rejected) else _task(record, columns or {}, taken)
         if isinstance(made, Task) and isinstance(record, Record):
+            seen.update(dict.fromkeys(map(str, record.values)))
             if made.task_id not in known:
                 known[made.task_id] = record.place
                 tasks.append(made if made.grader else replace(made, grader=grader))
@@ -78,7 +88,7 @@ def read_task_file(
             rejected.append(made)
     if not tasks:
         raise DataError(_nothing(path, rejected))
-    return TaskFile(tasks, rejected, taken)
+    return TaskFile(tasks, rejected, taken, tuple(name for name in seen if name not in taken.values()))
 
 
 def write_rejected(rejected: list[Rejected], path: Path) -> None:
@@ -165,7 +175,7 @@ def _fields(values: Mapping[str, Any], columns: Mapping[str, str], taken: dict[s
     body = values.get("body") or values.get("request")  # a line of OpenAI's batch input, or of a request log
     if isinstance(body, Mapping) and "messages" in body:
         values = {**values, "messages": body["messages"]}
-    lower = {str(name).strip().lower(): name for name in values}
+    lower = {re.sub(r"[\s-]+", "_", str(name).strip().lower()): name for name in values}
     found: dict[str, Any] = {}
     for field_name, names in NAMES.items():
         chosen = [column for column, meant in columns.items() if meant == field_name]
