@@ -13,6 +13,7 @@ from langchain_core.language_models import BaseChatModel
 from orchestrator.demotion import PRIOR, Demotion
 from orchestrator.exploring import Exploration
 from orchestrator.gateway.clients import clients_of
+from orchestrator.gateway.drifting import Drifting
 from orchestrator.gateway.routing import Routing, reference_of
 from orchestrator.gateway.shadows import check_shadow
 from orchestrator.health import Health
@@ -87,6 +88,7 @@ class Opener:
             explore=Exploration(self.settings.explore).share,
             shadow=self.shadow,
             demotion=demotion_of(policy, self.settings),
+            drifting=None if policy is None else Drifting(),
         )
 
     def _clients(self, cards: Catalogue) -> Mapping[str, BaseChatModel]:

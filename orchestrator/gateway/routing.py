@@ -12,6 +12,7 @@ from langchain_core.language_models import BaseChatModel
 
 from orchestrator.assembly import make_router
 from orchestrator.demotion import Demotion
+from orchestrator.gateway.drifting import Drifting
 from orchestrator.graph import build_graph
 from orchestrator.health import Health
 from orchestrator.moves import Move, Situation
@@ -55,6 +56,7 @@ class Routing:
     explore: float = 0.0
     shadow: Shadows | None = None
     demotion: Demotion | None = None
+    drifting: Drifting | None = None
     _graphs: OrderedDict[str, Any] = field(default_factory=OrderedDict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -110,15 +112,14 @@ class Routing:
 
     @property
     def _told(self) -> Callable[[RequestRecord], object] | None:
-        """Who is told of finished requests: feedback, and what measures the benefit of routing."""
-        demotion, feedback = self.demotion, self.feedback
-        if demotion is None:
-            return feedback
+        """Who is told of finished requests: what measures benefit and drift, and feedback, which may fail."""
+        told = [one for one in (self.demotion, self.drifting, self.feedback) if one is not None]
+        if len(told) < 2:
+            return told[0] if told else None
 
         def tell(record: RequestRecord) -> None:
-            demotion(record)
-            if feedback is not None:
-                feedback(record)
+            for one in told:
+                one(record)
 
         return tell
 

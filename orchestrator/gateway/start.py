@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any, cast
 
 import aiohttp
@@ -17,6 +18,7 @@ from fastapi import FastAPI
 from orchestrator.gateway.access import KeyGate, check_binding
 from orchestrator.gateway.accounts import Accounts
 from orchestrator.gateway.app import create_app
+from orchestrator.gateway.drifting import drift_readings
 from orchestrator.gateway.keys import Keys
 from orchestrator.gateway.live import Live, live_routes
 from orchestrator.gateway.metrics import Metrics, metrics_routes
@@ -31,6 +33,8 @@ from orchestrator.gateway.shadows import shadows_of
 from orchestrator.gateway.traces import Traces
 from orchestrator.health import Health
 from orchestrator.settings import HANDED_OVER, Settings
+from router_training.contract import RequestRecord
+from router_training.drift import Figure
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +53,7 @@ def assembled(settings: Settings, environment: Mapping[str, str]) -> FastAPI:
     check_binding(settings.host, guarded=Keys(accounts).configured())
     traces = Traces(settings.spool, privacy, settings.traces, settings.spool_bytes // settings.workers)
     service = Service(settings, gate=KeyGate(accounts), traces=traces)
+    traces.on_judged = partial(heard_again, service)
     worker = str(os.getpid()) if settings.workers > 1 else ""
     metrics = Metrics(
         breakers=health.states,
@@ -88,6 +93,18 @@ def assembled(settings: Settings, environment: Mapping[str, str]) -> FastAPI:
     )
 
 
+def drift_of(service: Service) -> tuple[Figure, ...]:
+    """Return the figures of drift of the router in use; none where there is none, or it forecasts by roles."""
+    drifting = None if service.routing is None else service.routing.drifting
+    return () if drifting is None else drifting.figures()
+
+
+def heard_again(service: Service, record: RequestRecord) -> None:
+    """Let the router in use know what was said of an answer after it was given."""
+    if service.routing is not None and service.routing.drifting is not None:
+        service.routing.drifting.again(record)
+
+
 def readings_of(service: Service, traces: Traces) -> tuple[Reading, ...]:
     """Return the figures of a gateway that are read when Prometheus asks."""
 
@@ -96,6 +113,7 @@ def readings_of(service: Service, traces: Traces) -> tuple[Reading, ...]:
 
     said = "Second answers that chance would have asked for, and that were not: budget, busy, unavailable."
     return (
+        *drift_readings(lambda: drift_of(service)),
         Reading("shadow_passed_over", said, passed_over, "reason", only_grows=True),
         Reading(
             "feedback_refused",

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import logging
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from orchestrator.feedback import MOST_BYTES, Spool, from_json, waiting_bytes
@@ -45,6 +45,7 @@ class Traces:
     def __init__(self, parent: Path, privacy: Privacy, most: int, most_bytes: int = MOST_BYTES) -> None:
         self._parent, self._privacy, self._most = parent, privacy, most
         self._latest: OrderedDict[str, RequestRecord] = OrderedDict()
+        self.on_judged: Callable[[RequestRecord], object] = bool  # is told of answers judged later
         self._spool, self._said = own_spool(parent, most_bytes), ""
         self.waiting = 0  # requests that the disk has not confirmed
 
@@ -117,6 +118,7 @@ class Traces:
             raise ApiError(503, message, "feedback_not_kept", headers=again) from error
         self._remember(found)
         self.waiting += 1
+        self.on_judged(found)
 
     async def find(self, trace_id: str) -> RequestRecord:
         """Return a finished request.
