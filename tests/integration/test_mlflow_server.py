@@ -2,55 +2,28 @@
 
 import json
 import os
-import socket
+import shutil
 import subprocess
 import sys
 import time
-import urllib.request
 
 import pytest
 from mlflow import MlflowClient
 
 from router_training.tracking import open_store
 from tests.faults.fault_server import FaultServer
+from tests.integration.servers import mlflow_server
 from tests.integration.test_gateway_process import curl, fetched, process
 
 pytestmark = pytest.mark.integration
 
 
-def answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{address}/health", timeout=2) as reply:
-            return reply.status == 200
-    except OSError:
-        return False
-
-
 @pytest.fixture
 def server(tmp_path, mlflow_database):
     """Run `mlflow server` on a free port of this machine; return its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    (tmp_path / "server.db").write_bytes(mlflow_database.read_bytes())
-    command = [sys.executable, "-P", "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{tmp_path}/server.db"]
-    command += ["--artifacts-destination", str(tmp_path / "artifacts")]
-    log = (tmp_path / "server.log").open("wb")
-    process = subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        deadline = time.monotonic() + 120
-        while not answers(address):
-            assert process.poll() is None and time.monotonic() < deadline, (
-                tmp_path / "server.log"
-            ).read_text()
-            time.sleep(0.2)
+    shutil.copy(mlflow_database, tmp_path / "server.db")
+    with mlflow_server(tmp_path) as address:
         yield address
-    finally:
-        process.terminate()
-        process.wait(30)
-        log.close()
 
 
 def test_training_requests_and_feedback_go_through_a_server(server, tmp_path, request_record):

@@ -1,11 +1,6 @@
 """Threads kept in a real PostgreSQL, which this test starts and stops (Debian: apt-get install postgresql)."""
 
 import json
-import os
-import pwd
-import shutil
-import subprocess
-from pathlib import Path
 
 import pytest
 from langchain_core.messages import HumanMessage
@@ -15,6 +10,7 @@ from orchestrator import tools
 from orchestrator.graph import build_graph
 from orchestrator.models import Reply, ScriptedModel
 from router_training.contract import ModelCard
+from tests.integration.servers import postgres
 
 pytestmark = pytest.mark.integration
 
@@ -25,52 +21,10 @@ CARDS = {
 }
 
 
-def binary(name):
-    """Return a program of PostgreSQL, which Debian keeps off the path."""
-    found = shutil.which(name) or next(
-        (str(path) for path in sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)), None
-    )
-    if found is None:
-        pytest.skip(f"{name} is not installed; on Debian: apt-get install postgresql")
-    return found
-
-
-def as_owner():
-    """Return options of subprocess that change to a user other than root, whom PostgreSQL refuses."""
-    if os.geteuid() != 0:
-        return {}
-    try:
-        owner = pwd.getpwnam("postgres")
-    except KeyError:
-        pytest.skip("the tests run as root, whom PostgreSQL refuses, and there is no user postgres")
-    return {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
-
-
 @pytest.fixture(scope="module")
-def database(tmp_path_factory):
-    """Return the address of an empty database, reached through a socket in a folder of its own."""
-    initdb, pg_ctl, owner = binary("initdb"), binary("pg_ctl"), as_owner()
-    folder = (
-        Path("/tmp") / f"pointsman-postgres-{os.getpid()}"
-    )  # short: the path of a socket has 107 characters
-    folder.mkdir(mode=0o700)
-    if owner:
-        os.chown(folder, owner["user"], owner["group"])
-
-    def run(*command):
-        subprocess.run(command, check=True, capture_output=True, timeout=120, cwd="/", **owner)
-
-    try:
-        run(initdb, "-D", str(folder / "data"), "-A", "trust", "-U", "pointsman", "-E", "UTF8", "--no-sync")
-        options = f"-k {folder} -c listen_addresses= -c fsync=off"
-        run(pg_ctl, "-D", str(folder / "data"), "-l", str(folder / "log"), "-o", options, "-w", "start")
-        try:
-            folder.chmod(0o755)
-            yield f"postgresql://pointsman@/postgres?host={folder}"
-        finally:
-            run(pg_ctl, "-D", str(folder / "data"), "-m", "immediate", "-w", "stop")
-    finally:
-        shutil.rmtree(folder)
+def database():
+    with postgres() as address:
+        yield address
 
 
 @pytest.fixture
