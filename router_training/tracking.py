@@ -19,6 +19,7 @@ from datetime import datetime
 from pathlib import Path
 
 from router_training.contract import Outcome, RequestRecord, UsageError
+from router_training.records.databases import is_database, turn_in
 from router_training.records.feedback_rows import read_rows, traffic_metrics, unique, write_rows
 from router_training.records.local_records import (
     database_file,
@@ -71,7 +72,10 @@ def open_store(uri: str | None = None) -> Store:
     database = database_file(address)
     try:
         if database is None:
-            return _open(address, artifacts=None)
+            if not is_database(address):
+                return _open(address, artifacts=None)
+            with turn_in(address):
+                return _open(address, artifacts=Path("mlruns/artifacts").absolute().as_uri())
         must_be_database(database)
         database.parent.mkdir(parents=True, exist_ok=True)
         with taking_turns(database):

@@ -65,8 +65,12 @@ class Registry:
         try:
             folder = Path(download_artifacts(artifact_uri=source, dst_path=target, tracking_uri=self.uri))
         except (MlflowException, OSError) as error:
+            lies_with_server = source.startswith("mlflow-artifacts:") and not self.uri.startswith("http")
+            remedy = (
+                "give that server's address as MLFLOW_TRACKING_URI" if lies_with_server else "train it again"
+            )
             raise DataError(
-                f"the files of router version {version} cannot be read at {source} ({error}); train it again"
+                f"the files of router version {version} cannot be read at {source} ({error}); {remedy}"
             ) from error
         answers = folder / "answer_model"
         return ChampionPolicy(folder / "policy", version, run_id, answers if answers.is_dir() else None)
