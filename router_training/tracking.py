@@ -196,7 +196,7 @@ class Store(Registry):
         """Write finished requests: every one as outcome rows, and full traces up to `trace_limit`.
 
         Above the limit requests that escalated or failed still get their trace, and a fixed sample of
-        the others (see `traces.sample_for_traces`). Writing a request again changes nothing that is read
+        the others (see `traces.sample_for_traces`). Of a request told twice the later word is written. Writing a request again changes nothing that is read
         back: traces keep their id, and rows are read once per request and model.
 
         Returns:
@@ -204,6 +204,8 @@ class Store(Registry):
         """
         if not records:
             return None
+        # the latest word on each request: PostgreSQL refuses to write a span twice in one statement
+        records = list({record.trace_id: record for record in records}.values())
         with self._run("feedback") as run_id:
             self._log_values(run_id, {"trace_limit": trace_limit}, traffic_metrics(records))
             with tempfile.TemporaryDirectory() as folder:

@@ -88,11 +88,13 @@ def test_a_reference_is_not_shown_where_prompts_are_not_kept(store, request_reco
     assert {one["gold"].value for one in found} == {1.0}
 
 
-def test_a_request_shipped_before_and_after_its_rating_has_each_word_once(store, request_record):
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_request_shipped_before_and_after_its_rating_has_each_word_once(store, request_record, at_once):
     record = request_record(5)
-    store.log_requests(
-        [record, rated(record, 0.0, "no"), rated(rated(record, 0.0, "no"), 1.0, "yes, after all")]
-    )
+    told = [record, rated(record, 0.0, "no"), rated(rated(record, 0.0, "no"), 1.0, "yes, after all")]
+    for part in [told] if at_once else [[one] for one in told]:
+        run_id = store.log_requests(part)
+        assert MlflowClient(store.uri).get_run(run_id).data.metrics["requests"] == 1
     (trace,) = MlflowClient(store.uri).search_traces([store.experiment_id])
     assert sorted((one.name, one.value) for one in trace.info.assessments) == [
         ("user_feedback", 1.0),
