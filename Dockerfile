@@ -9,7 +9,7 @@ RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --no-deps -c co
 COPY pyproject.toml README.md LICENSE ./
 COPY router_training router_training
 COPY orchestrator orchestrator
-RUN /venv/bin/pip install --no-cache-dir -c constraints.txt ".[postgres]"
+RUN /venv/bin/pip install --no-cache-dir -c constraints.txt . "psycopg[binary]"
 
 FROM python:3.11-slim
 RUN useradd --create-home --uid 10001 pointsman && install -d -o pointsman /data /data/mlruns

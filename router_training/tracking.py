@@ -196,8 +196,9 @@ class Store(Registry):
         """Write finished requests: every one as outcome rows, and full traces up to `trace_limit`.
 
         Above the limit requests that escalated or failed still get their trace, and a fixed sample of
-        the others (see `traces.sample_for_traces`). Of a request told twice the later word is written. Writing a request again changes nothing that is read
-        back: traces keep their id, and rows are read once per request and model.
+        the others (see `traces.sample_for_traces`). Of a request told twice the later word is written. Writing
+        a request again changes nothing that is read back: traces keep their id, and rows are read once per
+        request and model.
 
         Returns:
             The id of the feedback run that holds the rows, None when there was nothing to write.

@@ -8,7 +8,7 @@ import sys
 import pytest
 from hypothesis import given, strategies as st
 
-from orchestrator.collecting import drain
+from orchestrator.collecting import drain, drain_sealed
 from orchestrator.feedback import MemorySink, Spool, from_json, to_json
 from router_training.contract import (
     Attempt,
@@ -110,6 +110,21 @@ def test_a_crash_between_shipping_and_removal_duplicates_nothing(tmp_path, store
         sealed.write_bytes(content)
         assert drain(spool, store) == 1
     assert len(store.feedback_outcomes()) == 1
+
+
+def test_who_collects_at_the_same_time_may_carry_a_file_away(tmp_path, store, request_record):
+    with Spool(tmp_path) as spool:
+        for number in range(3):
+            spool(request_record(number))
+            spool.seal()
+
+        class Slow:
+            def log_requests(self, records, *, trace_limit):
+                drain_sealed(tmp_path, store)  # the other one is faster
+                store.log_requests(records, trace_limit=trace_limit)
+
+        assert drain_sealed(tmp_path, Slow()) == 1
+    assert len(store.feedback_outcomes()) == 3 and not list(tmp_path.glob("sealed-*"))
 
 
 def test_a_store_that_fails_loses_nothing(tmp_path, store, request_record):
