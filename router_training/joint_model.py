@@ -106,11 +106,17 @@ class JointModel:
         if len(known) == 1:
             doubtful = second != NOBODY and p.max() < self.plans.threshold[place, best]
             return (self.models[second],) if doubtful else ()
-        gain = {k: self._gain(grid, asked, p, k) - price * grid.usd[0, k] for k in sorted(free)}
-        if third != ANYONE:
+        if third == NOBODY or grid.agrees[0, *known]:
             return ()
-        worth = max(gain, key=lambda k: gain[k], default=NOBODY)
-        return (self.models[worth],) if worth != NOBODY and gain[worth] > 0.0 else ()
+        return (self.models[third],) if third != ANYONE else self._anyone(grid, asked, p, free, price)
+
+    def _anyone(
+        self, grid: AnswerGrid, asked: Indices, p: FloatArray, free: set[int], price: float
+    ) -> tuple[str, ...]:
+        """Return the model that is forecast to bring most for its price, if that is worth it."""
+        net = {k: self._gain(grid, asked, p, k) - price * grid.usd[0, k] for k in sorted(free)}
+        worth = max(net, key=lambda k: net[k], default=NOBODY)
+        return (self.models[worth],) if worth != NOBODY and net[worth] > 0.0 else ()
 
     def _gain(self, grid: AnswerGrid, asked: Indices, p: FloatArray, following: int) -> float:
         task, after = np.zeros(1, dtype=np.int64), np.array([following])

@@ -9,6 +9,7 @@ from router_training.contract import Attempt, DataError, Evidence, Forecast
 from router_training.joint.answer_grid import NOBODY, agreement
 from router_training.joint.fitting import can_compare, fit_on_grid
 from router_training.joint.pair_tables import PairTables
+from router_training.joint.plans import Plans
 from router_training.joint.playing import play
 from router_training.joint.prompt_prior import fit_prompt_prior
 from router_training.joint_model import JointModel, load_joint_model, worth_alone
@@ -105,6 +106,28 @@ def test_no_one_is_asked_after_three_answers_and_only_usable_models_before(joint
         assert set(ask(joint, price=price, usable=["clone", "copy"])) <= {"clone", "copy"}
         assert ask(joint, price=price, usable=[]) == ask(joint, price=price, usable=["stranger"]) == ()
         assert set(ask(joint, said("copy", "1", 0.2), price=price, usable=["able"])) <= {"able"}
+
+
+def test_no_one_is_asked_where_two_agree_and_a_third_is_better_than_both(joint, grid):
+    agreeing = [said("cheap", "12", 0.3), said("able", "It is 12", 0.3)]
+    assert ask(joint, *agreeing, price=0.0) == ()
+    skill = grid.quality.mean(axis=0)
+    settled = [plan for plan in joint.plans.models.tolist() if plan[2] >= 0]
+    assert settled and all(
+        skill[third] >= max(skill[first], skill[second]) for first, second, third in settled
+    )
+
+
+def test_a_third_settles_a_disagreement_unless_it_is_too_dear(joint):
+    disagreeing = [said("cheap", "12", 0.4), said("clone", "13", 0.4)]
+    thirds = {ask(joint, *disagreeing, price=float(price)) for price in (0.0, 0.003, 0.01, 30.0)}
+    assert () in thirds and thirds <= {(), ("able",), ("copy",)} and len(thirds) > 1
+
+
+def test_plans_at_other_prices_are_refused(joint):
+    arrays = joint.plans.to_arrays()
+    with pytest.raises(ValueError, match="prices"):
+        Plans.from_arrays({**arrays, "plans_threshold": arrays["plans_threshold"][1:]})
 
 
 def test_the_best_plan_on_tasks_that_did_not_choose_it_beats_the_best_model_at_its_cost(joint, grid):

@@ -28,6 +28,7 @@ from router_training.policy import Policy
 
 FEWEST_TASKS = 100
 STATES_CHECKED = 20_000
+ROUNDING = 1e-6  # of figures in single precision
 
 
 def can_compare(p_alone: FloatArray) -> bool:
@@ -142,7 +143,7 @@ def _figures(grid: AnswerGrid, models: tuple[str, ...], plans: Plans, ece: list[
     dials = (1.0 / (1.0 + PRICES)).tolist()
     rows = zip(dials, plans.quality.tolist(), plans.usd.tolist(), strict=True)
     curve = [{"dial": dial, "quality": reached, "usd": usd} for dial, reached, usd in rows]
-    reaching = [row for row in curve if row["quality"] >= quality[best]]
+    reaching = [row for row in curve if row["quality"] >= quality[best] - ROUNDING]
     return {
         "ece": ece,
         "curve": curve,

@@ -15,29 +15,9 @@ from router_training.contract import FloatArray
 from router_training.joint.answer_grid import NOBODY, AnswerGrid, Flags, Indices
 from router_training.joint.gains import TRUST, Confident
 
-PRICES = np.array(
-    [
-        0.0,
-        0.003,
-        0.006,
-        0.01,
-        0.015,
-        0.02,
-        0.03,
-        0.04,
-        0.05,
-        0.065,
-        0.085,
-        0.11,
-        0.15,
-        0.2,
-        0.3,
-        0.5,
-        1.0,
-        3.0,
-        30.0,
-    ]
-)
+DEAR = (0.065, 0.085, 0.11, 0.15, 0.2, 0.3, 0.5, 1.0, 3.0, 30.0)
+FAIR = (0.006, 0.008, 0.01, 0.0125, 0.015, 0.0175, 0.02, 0.025, 0.03, 0.035, 0.04, 0.05)
+PRICES = np.array([0.0, 0.0015, 0.003, 0.0045, *FAIR, *DEAR])
 THRESHOLDS = np.array([0.0, *np.linspace(0.3, 0.9, 13), 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99, np.inf])
 RIDGES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 ANYONE = -2
@@ -46,15 +26,18 @@ Gain = Callable[[Indices, Indices, FloatArray, Indices], FloatArray]
 """(tasks, asked, confidence, following) -> what one more answer is forecast to bring, shape (k,)."""
 
 Plan = tuple[int, int, int]
+Figures = NDArray[np.float32]
+"""Tasks x plans, at every price: many, so in single precision."""
 
 
 @dataclass(frozen=True, eq=False)
 class Plans:
     """P plans at K prices. A price is what a call of `usd_scale` weighs in quality: (1 - dial) / dial.
 
-    `models` (P, 3): the first, the second or NOBODY, and ANYONE where a third may follow, whoever is forecast to bring
-    most for its price, else NOBODY. `weights` (K, P, f) give a plan's worth, the mean of quality - price * cost, as a
-    linear function of what is known of the prompt: see `context`, of which `centre` and `spread` (f - 1,) are usual.
+    `models` (P, 3): the first, the second or NOBODY, and who follows where these two do not agree: NOBODY, one model, or
+    ANYONE, whoever is forecast to bring most for its price, if that is worth it. `weights` (K, P, f) give a plan's
+    worth, the mean of quality - price * cost, as a linear function of what is known of the prompt: see `context`, of
+    which `centre` and `spread` (f - 1,) are usual.
     The second is asked where the confidence in the first answer lies below `threshold` (K, P), which it does on
     `second_share` (K, P) of the tasks. `quality` and `usd` (K,) are what the plans chosen prompt by prompt came to on
     tasks that had no part in fitting them.
@@ -94,6 +77,8 @@ class Plans:
         """Rebuild from `to_arrays`."""
         figures = [f.name for f in fields(cls) if f.name != "models"]
         kept = {name: np.asarray(arrays[f"plans_{name}"], dtype=np.float64) for name in figures}
+        if len(kept["threshold"]) != len(PRICES):
+            raise ValueError(f"plans at {len(kept['threshold'])} prices instead of {len(PRICES)}")
         return cls(models=np.asarray(arrays["plans_models"], dtype=np.int64), **kept)
 
 
@@ -129,7 +114,7 @@ class _Trial:
 
     def __init__(self, grid: AnswerGrid, confident: Confident, gain: Gain) -> None:
         self.grid, self.confident = grid, confident
-        m = grid.n_models
+        m, self.skill = grid.n_models, grid.quality.mean(axis=0)
         self.singles = [self._result((i,)) for i in range(m)]
         self.pairs = {pair: self._result(pair) for pair in itertools.combinations(range(m), 2)}
         triples = {three: self._result(three)[0] for three in itertools.combinations(range(m), 3)}
@@ -142,14 +127,23 @@ class _Trial:
             self.more[pair] = [triples[_in_order(*pair, k)].since(both) for k in rest]
 
     def plans(self, price: float) -> Iterator[tuple[Plan, FloatArray, _Result, _Result]]:
-        """Yield plans: models, confidences in the first answer, its result, and what all that follows adds."""
+        """Yield plans: models, confidences in the first answer, its result, and what all that follows adds.
+
+        A third settles what two disagree on if it is the best of the three on the whole; anyone else would have to be
+        forecast to help on this very task.
+        """
         for i, (first, p) in enumerate(self.singles):
             yield (i, NOBODY, NOBODY), p[:, 0], first, first.since(first)
         for pair, (both, _) in self.pairs.items():
             added = {NOBODY: both.since(both)}
             if rest := self._rest(pair):
+                apart = ~self.grid.agrees[:, *pair]
                 net = [g - price * self.grid.usd[:, k] for g, k in zip(self.gains[pair], rest, strict=True)]
-                added[ANYONE] = _best_of(self.more[pair], net)
+                added[ANYONE] = _best_of(self.more[pair], net).where(apart)
+                followed = zip(rest, self.more[pair], strict=True)
+                added |= {
+                    k: more.where(apart) for k, more in followed if self.skill[k] >= self.skill[[*pair]].max()
+                }
             for (third, result), (i, j) in itertools.product(added.items(), (pair, pair[::-1])):
                 first, p = self.singles[i]
                 yield (i, j, third), p[:, 0], first, both.plus(result).since(first)
@@ -185,9 +179,9 @@ class _AtPrice:
     """All plans at one price: figures of each task (n, P) by thresholds chosen without its fold, and those to serve."""
 
     plans: list[Plan]
-    worth: FloatArray
-    quality: FloatArray
-    paid: FloatArray
+    worth: Figures
+    quality: Figures
+    paid: Figures
     threshold: FloatArray
     second_share: FloatArray
 
@@ -221,8 +215,8 @@ def search_plans(grid: AnswerGrid, confident: Confident, gain: Gain, folds: Indi
         spread=spread,
         threshold=np.stack([one.threshold for one in settled]),
         second_share=np.stack([one.second_share for one in settled]),
-        quality=np.array([one.quality[rows, choice].mean() for one, choice in chosen]),
-        usd=np.array([one.paid[rows, choice].mean() for one, choice in chosen]),
+        quality=np.array([one.quality[rows, choice].mean(dtype=np.float64) for one, choice in chosen]),
+        usd=np.array([one.paid[rows, choice].mean(dtype=np.float64) for one, choice in chosen]),
     )
 
 
@@ -253,7 +247,7 @@ def _at_price(trial: _Trial, price: float, folds: Indices) -> _AtPrice:
         threshold = THRESHOLDS[by_fold[-1]]
         found.append((plan, first.plus(added.where(asked)), threshold, float((p < threshold).mean())))
     plans, results, threshold, share = zip(*found, strict=True)
-    value, quality, paid = (np.column_stack(part) for part in zip(*results, strict=True))
+    value, quality, paid = (np.column_stack(part).astype(np.float32) for part in zip(*results, strict=True))
     return _AtPrice(list(plans), value - price * paid, quality, paid, np.array(threshold), np.array(share))
 
 
@@ -267,7 +261,7 @@ def _thresholds(p: FloatArray, net: FloatArray, folds: Indices) -> Indices:
     return np.array([*(total - gained).argmax(axis=1), total.argmax()], dtype=np.int64)
 
 
-def _out_of_fold(X: FloatArray, worth: FloatArray, folds: Indices, ridge: float) -> Indices:
+def _out_of_fold(X: FloatArray, worth: Figures, folds: Indices, ridge: float) -> Indices:
     choice = np.zeros(len(X), dtype=np.int64)
     for fold in np.unique(folds):
         held = folds == fold
@@ -275,7 +269,7 @@ def _out_of_fold(X: FloatArray, worth: FloatArray, folds: Indices, ridge: float)
     return choice
 
 
-def _ridge(X: FloatArray, Y: FloatArray, strength: float) -> FloatArray:
+def _ridge(X: FloatArray, Y: Figures, strength: float) -> FloatArray:
     """Return weights (f, P): least squares with a penalty of `strength` per row on all but the first column."""
     if np.isinf(strength):
         return np.vstack([Y.mean(axis=0), np.zeros((X.shape[1] - 1, Y.shape[1]))])

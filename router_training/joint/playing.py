@@ -54,9 +54,13 @@ def play(joint: JointModel, grid: AnswerGrid, price: float, together: float = AS
     doubtful = np.flatnonzero(at_once | (has_second & (p[:, 0] < plans.threshold[place, chosen])))
     asked[doubtful, 1] = plans.models[chosen[doubtful], 1]
     p[doubtful, :2] = joint.combination.confidence(grid, doubtful, asked[doubtful, :2])
-    open_end = doubtful[plans.models[chosen[doubtful], 2] == ANYONE]
-    more, whom = _third(joint, grid, price, open_end, asked[open_end, :2], p[open_end, :2])
-    asked[more, 2] = whom
+    apart = doubtful[~grid.agrees[doubtful, asked[doubtful, 0], asked[doubtful, 1]]]
+    third = plans.models[chosen[apart], 2]
+    open_end = apart[third == ANYONE]
+    anyone, whom = _third(joint, grid, price, open_end, asked[open_end, :2], p[open_end, :2])
+    asked[anyone, 2] = whom
+    asked[apart[third >= 0], 2] = third[third >= 0]
+    more = np.flatnonzero(asked[:, 2] != NOBODY)
     p[more] = joint.combination.confidence(grid, more, asked[more])
     surest = p.argmax(axis=1)
     accepted = asked[tasks, surest]
