@@ -33,6 +33,12 @@ ROWS = [
         ("Right.\nScore: 10", 1.0),
         ("**Score:** 7.5", 0.75),
         ("Score 3, no: Score: 4", 0.4),
+        ("Therefore, the score is 10.", 1.0),
+        ("The score for this answer is 0 out of 10.", 0.0),
+        ("Grade: 5\nReason: it is incorrect.", 0.5),
+        ("End with a line: Score: N, where N is a number from 0 to 10.", None),
+        ("A score from 0 to 10", None),
+        ("Score 0 to 10", None),
         ("Score: 11", None),
         ("Score: -1", None),
         ("I cannot say", None),
@@ -76,6 +82,22 @@ def test_an_answer_cannot_end_its_quotation_nor_grade_itself():
     for task in (*rubric_tasks(rows[:1]), *pair_tasks([(rows[0], rows[1])])):
         assert task.prompt.count("<<<") == task.prompt.count(">>>") == (2 if "Rubric" in task.prompt else 3)
         assert "definitely correct" not in task.prompt
+
+
+@pytest.mark.parametrize(
+    ("reference", "seen"),
+    [
+        ('{"label": "no", "labels": ["yes", "no"]}', "no"),
+        ('["Fleming", "Alexander Fleming"]', "Fleming or Alexander Fleming"),
+        ('{"value": 3.14, "abs": 0.01}', "3.14"),
+        ("42", "42"),
+        ("Paris", "Paris"),
+        ('{"expected": {"a": 1}, "schema": {}}', '{"a": 1}'),
+    ],
+)
+def test_the_right_answer_is_shown_in_words(reference, seen):
+    task = rubric_tasks([Outcome("t", "p", "a", None, reference=reference, response="x")])[0]
+    assert f"A right answer:\n<<<\n{seen}\n>>>" in task.prompt
 
 
 def graded_as(*qualities, **more):
