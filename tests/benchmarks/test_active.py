@@ -1,4 +1,7 @@
-"""What labelling by design saves: the lift reached with 40% of the cells, beside drawn tasks and the full grid."""
+"""What labelling by design saves: the lift reached with 40% of the cells, beside drawn tasks and the full grid.
+
+A share strays by about 3 points from split to split; POINTSMAN_BENCH_SEEDS=0,1,2,3,4,5,6,7,8,9 tells more.
+"""
 
 import os
 
@@ -34,7 +37,7 @@ def labelled(train, asked, racing):
     tasks = {name: i for i, name in enumerate(train.task_ids)}
     models = {name: j for j, name in enumerate(train.models)}
     rows, columns = train.frame["task_id"].map(tasks), train.frame["model"].map(models)
-    kept = (asked & racing)[rows.to_numpy(), columns.to_numpy()]
+    kept = (asked & racing)[rows.to_numpy(dtype=np.int64), columns.to_numpy(dtype=np.int64)]
     return OutcomeTable.from_frame(train.frame[kept].reset_index(drop=True), train.origin)
 
 
