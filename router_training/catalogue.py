@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from router_training.contract import Catalogue, DataError, FloatArray, ModelCard
+from router_training.listing import listed
 
 if TYPE_CHECKING:
     from router_training.outcomes import OutcomeTable
@@ -187,7 +188,7 @@ def require_cards(catalogue: Catalogue, models: Iterable[str], origin: str = "th
     unknown = [name for name in models if name not in catalogue]
     if unknown:
         raise DataError(
-            f"{origin} has no card for {', '.join(map(repr, unknown))} (found: {', '.join(catalogue)}); "
+            f"{origin} has no card for {listed([repr(name) for name in unknown])} (found: {listed(list(catalogue))}); "
             f"add [models.{json.dumps(unknown[0])}] or remove the model's outcomes"
         )
 

@@ -102,6 +102,9 @@ class ModelCard:
 Catalogue = Mapping[str, ModelCard]
 
 
+LABEL_SOURCES = ("gold", "human", "verifier", "judge")
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What one model did on one task. `quality` is None when the answer or its grade is missing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -215,8 +216,15 @@ def load_outcomes(path: str | Path) -> OutcomeTable:
     Raises:
         DataError: at the first rule that the file breaks, naming file and row.
     """
-    rows = read_rows(path)
-    frame = checked(rows)
+    try:
+        rows = read_rows(path)
+        frame = checked(rows)
+    except DataError as error:
+        if not str(error).startswith(f"{path}, "):
+            raise
+        raise DataError(
+            f"{error}; or keep the rows that are fine: pointsman import outcomes {shlex.quote(str(path))} --out good.parquet"
+        ) from error
     return OutcomeTable(frame, _models(frame), rows.origin)
 
 

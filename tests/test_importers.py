@@ -8,7 +8,7 @@ import pytest
 from router_training import importers
 from router_training.contract import DataError, UsageError
 from router_training.importing.cells import Choices
-from tests.imported import imported, rejections
+from tests.imported import imported, lines, rejections
 from tests.test_importers_logs import GOOD_LINES
 
 ROUTERBENCH = {
@@ -126,6 +126,7 @@ def test_notdiamond_reads_scores_responses_costs_and_latencies_in_milliseconds(t
 
 
 GOOD_TABLES = {
+    "outcomes": ("task_id,prompt,model,quality", "t{i},Q{i},gpt,1"),
     "wide": ("prompt,gpt", "Q{i},1"),
     "routerbench": ("sample_id,prompt,gpt,gpt|total_cost", "s{i},Q{i},1,0.5"),
     "routellm": ("prompt,gpt", "Q{i},True"),
@@ -172,3 +173,27 @@ def test_a_missing_file_an_empty_folder_and_another_ending_are_one_sentence(tmp_
 
 def test_choices_are_plain_values():
     assert asdict(Choices())["trust_pickle"] is False
+
+
+def test_an_outcome_table_is_imported_with_all_that_its_good_rows_say(tmp_path):
+    good = {
+        "task_id": 7,
+        "prompt": "A?",
+        "model": "m",
+        "quality": 0.5,
+        "label_source": "judge",
+        "propensity": 0.25,
+    }
+    ungraded = {**good, "model": "n", "quality": None, "response": "42", "error": "could not be graded"}
+    chat = {"messages": [{"role": "user", "content": "B?"}], "task_id": "8", "model": "m", "quality": 1}
+    bad = {**good, "task_id": "9", "label_source": "oracle"}
+    (tmp_path / "o.jsonl").write_text(lines(good, ungraded, bad, chat, {**good, "task_id": "7.0"}))
+    rows, found = imported("outcomes", tmp_path / "o.jsonl", tmp_path)
+    one, two = rows["A?", "m"], rows["A?", "n"]
+    assert (one["task_id"], one["label_source"], one["propensity"]) == ("7", "judge", 0.25)
+    assert (two["quality"], two["response"], two["error"]) == (None, "42", "could not be graded")
+    assert rows["B?", "m"]["quality"] == 1.0
+    assert [(row["line"], row["reason"].split(",")[0]) for row in rejections(found)] == [
+        (3, "label_source is 'oracle'"),
+        (5, f"task '7' and model 'm' already stand in {tmp_path}/o.jsonl"),
+    ]

@@ -1,4 +1,5 @@
 import json
+import shlex
 
 import numpy as np
 import pandas as pd
@@ -166,7 +167,7 @@ BAD_CSV = {
     "semicolons": ("task_id;prompt;model;quality\n1;2;3;1\n", "separate fields by commas"),
     "an open quote": (
         HEADER + 'a,"p,m,1,0\n',
-        "a quote opened in record 2, counting the header, is never closed",
+        "record 2: a quote is opened and never closed (the header is record 1)",
     ),
     "nothing at all": ("", "is empty"),
     "a header only": (HEADER, "has no rows"),
@@ -190,7 +191,10 @@ BAD_CSV = {
     ),
     "a blank model": (HEADER + "a,p,,1,0\n", "line 2: model is blank"),
     "a blank prompt": (HEADER + 'a,"  ",m,1,0\n', "line 2: prompt is blank"),
-    "too many fields": (HEADER + "a,p,m,1,0\na,p,n,1,0,7,8\n", "as many fields as the header"),
+    "too many fields": (
+        HEADER + "a,p,m,1,0\na,p,n,1,0,7,8\n",
+        "line 3: 7 fields, but the header has 5; give every row as many",
+    ),
     "a line after a multi-line prompt": (HEADER + 'a,"p\nq\nr",m,1,0\n\nb,p,m,2,0\n', "line 6: quality is 2"),
     "another character set": (
         HEADER.encode() + b"a,p,m,1,0\nb,caf\xe9,m,1,0\n",
@@ -333,7 +337,31 @@ def test_parts_with_other_columns_and_categories_are_one_table(tmp_path):
 
 
 def test_ids_that_are_numbers_in_one_part_and_text_in_the_other_are_the_same_tasks(tmp_path):
-    for number, ids in enumerate(([7, 8], ["7", "8"])):
+    for number, ids in enumerate(([7, 8], ["7", "8"], ["7.0", "8.0"], [7.0, 8.0])):
         rows = {"task_id": ids, "prompt": ["A?", "B?"], "model": f"m{number}", "quality": 1.0}
         pd.DataFrame(rows).to_parquet(tmp_path / f"part-{number:05}.parquet")
     assert list(load_outcomes(tmp_path).task_ids) == ["7", "8"]
+
+
+def test_a_row_that_breaks_a_rule_comes_with_the_command_that_keeps_the_others(run, tmp_path):
+    path = tmp_path / "my table.csv"
+    path.write_text(HEADER + "a,p,m,1,0\na,p,n,1,0\nb,q,m,85,0\na,p,m,0,0\nb,q,n,0,0\n")
+    with pytest.raises(
+        DataError, match=r"line 4: quality is 85.*; or keep the rows that are fine: "
+    ) as refused:
+        load_outcomes(path)
+    words = shlex.split(str(refused.value).partition("fine: pointsman ")[2])
+    assert words[:2] == ["import", "outcomes"]
+    words[-1] = tmp_path / words[-1]
+    assert run(*words)[0] == 0
+    assert len(load_outcomes(words[-1]).frame) == 3
+    listed = [json.loads(line) for line in (tmp_path / "rejected.jsonl").read_text().splitlines()]
+    assert [one["line"] for one in listed] == [4, 5]
+
+
+def test_a_file_that_is_damaged_as_a_whole_offers_no_command(tmp_path):
+    rows().to_parquet(tmp_path / "o.parquet")
+    whole = (tmp_path / "o.parquet").read_bytes()
+    (tmp_path / "cut.parquet").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match=r"cut\.parquet is not a readable Parquet file .*; write it again$"):
+        load_outcomes(tmp_path / "cut.parquet")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from router_training.contract import Outcome
+from router_training.contract import LABEL_SOURCES, Outcome
 from router_training.importing.records import SHOWN, Place, Record, Rejected
 
 MISSING = frozenset({"", "nan", "null", "none", "na", "n/a", "-", "<na>"})
@@ -26,7 +26,8 @@ _FAILURE = re.compile(
 class Cell:
     """A model's result on a task as the file has it; `fields` are named like those of Outcome, values unread.
 
-    `latency_ms` may stand for `latency_s`; a missing `task_id` is made from the prompt.
+    `latency_ms` may stand for `latency_s`; a missing `task_id` is made from the prompt. `unjudged` says why an answer has
+    no grade, where `error` says why there is no answer.
     """
 
     place: Place
@@ -73,14 +74,15 @@ def outcome(cell: Cell, full_marks: float = 1.0) -> Outcome | Rejected:
             raise Unreadable("the model has no name")
         quality, error = _grade(given.get("quality"), full_marks)
         error = text(given.get("error")) or error
+        unjudged = text(given.get("unjudged"))
         return Outcome(
             task_id=task_id,
             prompt=prompt,
             model=model,
-            quality=None if error else quality,
+            quality=None if error or unjudged else quality,
             response=None if error else answer_text(given.get("response")),
-            error=error,
-            label_source=given.get("label_source") or "gold",
+            error=error or unjudged,
+            label_source=_label_source(given.get("label_source")),
             task_type=text(given.get("task_type")),
             reference=text(given.get("reference")),
             source=text(given.get("source")),
@@ -100,7 +102,15 @@ def _numbers(given: Mapping[str, Any]) -> dict[str, Any]:
         if milliseconds is None
         else milliseconds / 1000,
         **{name: None if value is None else round(value) for name, value in tokens.items()},
+        "propensity": number(given.get("propensity"), "propensity"),
     }
+
+
+def _label_source(value: Any) -> str:
+    found = text(value) or "gold"
+    if found not in LABEL_SOURCES:
+        raise Unreadable(f"label_source is {found[:40]!r}, not one of {', '.join(LABEL_SOURCES)}")
+    return found
 
 
 def _shown(given: Mapping[str, Any]) -> str:
@@ -269,6 +279,16 @@ def is_grade(value: Any) -> bool:
     except Unreadable:
         return False
     return quality is not None or error is not None
+
+
+def own_cell(record: Record) -> Cell:
+    """Return the cell of a row of an outcome table: an answer that nobody could grade stays an answer."""
+    values = dict(record.values)
+    if text(values.get("error")) and text(values.get("response")):
+        values |= {"error": None, "unjudged": values["error"]}
+    if values.get("prompt") is None:
+        values["prompt"] = values.get("messages")
+    return Cell(record.place, values)
 
 
 def from_record(record: Record, names: Mapping[str, str], **more: Any) -> Cell:

@@ -10,6 +10,7 @@ from router_training.contract import UsageError
 from router_training.importing.cells import Unreadable, is_grade, number
 from router_training.importing.layout import MODEL, Layout
 from router_training.importing.records import Record
+from router_training.listing import listed
 
 TASK = {
     "prompt": ("prompt", "question", "query", "input", "instruction", "user_prompt", "user_message", "messages"),
@@ -189,14 +190,10 @@ def _is_number(value: object) -> bool:
 def _require(columns: list[str], task: Mapping[str, str], models: Mapping[str, Mapping[str, str]]) -> None:
     if "prompt" not in task:
         raise UsageError(
-            f"no column holds the prompt; say --column NAME=prompt (the columns are {_listed(columns)})"
+            f"no column holds the prompt; say --column NAME=prompt (the columns are {listed(columns, 20)})"
         )
     if not models and MODEL not in task:
         raise UsageError(
             "no column holds a model's grades or answers; say --column NAME=MODEL:quality or NAME=MODEL:response "
-            f"(the columns are {_listed(columns)})"
+            f"(the columns are {listed(columns, 20)})"
         )
-
-
-def _listed(columns: list[str]) -> str:
-    return ", ".join(columns[:20]) + (f" and {len(columns) - 20} more" if len(columns) > 20 else "")

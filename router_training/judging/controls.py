@@ -9,6 +9,7 @@ import numpy as np
 
 from router_training.contract import DataError, FloatArray
 from router_training.judging.curves import Choices, Hull, chosen
+from router_training.listing import listed
 from router_training.outcomes import OutcomeTable
 
 
@@ -59,7 +60,7 @@ def complete_grid(table: OutcomeTable, usd: FloatArray, models: Sequence[str]) -
     absent = [name for name in models if name not in table.models]
     if absent:
         raise DataError(
-            f"{table.origin} has no outcomes of {', '.join(map(repr, absent))} (found: {', '.join(table.models)}); "
+            f"{table.origin} has no outcomes of {listed([repr(name) for name in absent])} (found: {listed(table.models)}); "
             "evaluate on outcomes of the models that the policy chooses from"
         )
     columns = [table.models.index(name) for name in models]
@@ -67,7 +68,7 @@ def complete_grid(table: OutcomeTable, usd: FloatArray, models: Sequence[str]) -
     unpriced = [name for name, column in zip(models, usd.T, strict=True) if np.isnan(column).all()]
     if unpriced:
         raise DataError(
-            f"{table.origin} has no cost of {', '.join(map(repr, unpriced))}; "
+            f"{table.origin} has no cost of {listed([repr(name) for name in unpriced])}; "
             "fill the column cost_usd, or token counts and a models file with prices"
         )
     kept = np.flatnonzero(np.isfinite(quality).all(axis=1) & np.isfinite(usd).all(axis=1))

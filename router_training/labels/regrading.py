@@ -10,13 +10,11 @@ from itertools import islice
 from pathlib import Path
 
 from router_training.contract import DataError, Outcome, Task
-from router_training.importing.cells import Cell, outcome, text
-from router_training.importing.records import Record, Rejected, read_records
+from router_training.importing.cells import outcome, own_cell
+from router_training.importing.records import SHOWN, TABLES, Place, Record, Rejected, read_records
 from router_training.labels.grading import AT_ONCE, PAYS_FROM, Grading, pool_of, qualities
 from router_training.labels.task_files import write_rejected
 from router_training.tables.outcome_parts import write_outcomes
-
-TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 
 
 @dataclass
@@ -70,21 +68,18 @@ def read_outcomes(table: Path) -> list[Outcome]:
 
 
 def _outcomes(table: Path, rejected: list[Rejected]) -> Iterator[Outcome]:
+    """Yield the rows that can be read, the first of each task and model."""
+    seen: dict[int, Place] = {}
     for record in read_records(table, TABLES):
-        made = _outcome(record) if isinstance(record, Record) else record
+        made = outcome(own_cell(record)) if isinstance(record, Record) else record
         if isinstance(made, Outcome):
-            yield made
-        else:
-            rejected.append(made)
-
-
-def _outcome(record: Record) -> Outcome | Rejected:
-    """Return a row with its answer, which stays an answer where nobody could grade it."""
-    reason = text(record.values.get("error"))
-    if reason is None or text(record.values.get("response")) is None:
-        return outcome(Cell(record.place, record.values))
-    made = outcome(Cell(record.place, {**record.values, "error": None}))
-    return made if isinstance(made, Rejected) else replace(made, quality=None, error=reason)
+            first = seen.setdefault(hash((made.task_id, made.model)), record.place)
+            if first is record.place:
+                yield made
+                continue
+            reason = f"task {made.task_id!r} and model {made.model!r} already stand in {first}"
+            made = Rejected(record.place, reason, made.prompt[:SHOWN])
+        rejected.append(made)
 
 
 def _regraded(

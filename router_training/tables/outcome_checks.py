@@ -11,11 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from router_training.contract import DataError
+from router_training.contract import LABEL_SOURCES, DataError
 from router_training.tables.outcome_files import PLAIN, Rows
 
 REQUIRED = ("task_id", "prompt", "model", "quality")
-LABEL_SOURCES = ("gold", "human", "verifier", "judge")
 TORN_SHARE = 0.01  # a few tasks with two prompts are a flaw of the table, more are a mistake in task_id
 
 logger = logging.getLogger(__name__)
@@ -182,7 +181,8 @@ def _unicode(rows: Rows, name: str, column: pd.Series[Any]) -> pd.Series[Any]:
     if column.dtype == object:
         column = pd.Series([_json_text(value) for value in column], index=column.index, dtype=object)
     try:
-        return column.astype("string")
+        texts: pd.Series[Any] = column.astype("string")
+        return texts.str.replace(r"^(\d+)\.0$", r"\1", regex=True) if name == "task_id" else texts
     except UnicodeEncodeError as error:
         given = enumerate(rows.frame[name])
         i = next(i for i, value in given if str(value).encode(errors="ignore").decode() != str(value))
@@ -192,7 +192,7 @@ def _unicode(rows: Rows, name: str, column: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _whole(value: Any) -> Any:
-    """Return an id that was read as 7.0 as 7: a column of numbers with a gap becomes one of floats."""
+    """Return an id that was read as 7.0 as 7: a column of numbers with a gap becomes one of floats, also in CSV files."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

@@ -96,16 +96,28 @@ def _read_csv(raw: bytes, origin: str) -> Rows:
                 skip_blank_lines=False,
             )
     except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError) as error:
-        reason = str(error).strip().removeprefix("Error tokenizing data. C error: ")
-        if unclosed := re.search(r"EOF inside string starting at row (\d+)", reason):
-            reason = f"a quote opened in record {int(unclosed[1]) + 1}, counting the header, is never closed"
-        raise DataError(
-            f"{origin} is not a regular CSV file ({reason}); give every row as many fields as the header "
-            "and put text that holds commas, quotes or line breaks in double quotes"
-        ) from error
+        raise DataError(_irregular(str(error).strip(), origin)) from error
     numbers = _csv_lines(frame)
     filled = ~((frame == "") | frame.isna()).all(axis=1).to_numpy(dtype=bool)
     return Rows(frame[filled].reset_index(drop=True), origin, numbers[filled], "line")
+
+
+def _irregular(said: str, origin: str) -> str:
+    """Return in our words, with the place where it is known, what pandas said of a broken CSV file."""
+    if counts := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", said):
+        expected, line, saw = counts.groups()
+        broken = f"{origin}, line {line}: {saw} fields, but the header has {expected}"
+    elif unclosed := re.search(r"EOF inside string starting at row (\d+)", said):
+        number = int(unclosed[1]) + 1
+        broken = f"{origin}, record {number}: a quote is opened and never closed (the header is record 1)"
+    else:
+        broken = (
+            f"{origin} is not a regular CSV file ({said.removeprefix('Error tokenizing data. C error: ')})"
+        )
+    return (
+        f"{broken}; give every row as many fields as the header and put text that holds commas, quotes or line breaks "
+        "in double quotes"
+    )
 
 
 def _csv_lines(frame: pd.DataFrame) -> NDArray[np.int64]:
