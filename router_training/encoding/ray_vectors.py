@@ -13,6 +13,8 @@ from router_training.embedding import Encoder
 from router_training.encoding.vector_cache import ROWS_PER_COMMIT, Found, Spread, Texts, by_key
 from router_training.ray_cluster import NODE_LOST, ray_cluster
 
+STALLED_S = 60.0  # without a batch from any node: a round that lost one may wait for it for ever
+
 
 def over_ray(encoder: Encoder, workers: int | None = None, address: str | None = None) -> Spread:
     """Return what makes vectors in actors of a Ray cluster, at most `workers` (default: one per processor).
@@ -26,6 +28,8 @@ def over_ray(encoder: Encoder, workers: int | None = None, address: str | None =
         if not left:
             return
         with ray_cluster(address) as ray:
+            import ray.data.exceptions  # an attribute of ray only when imported
+
             lost = 0
             while left:
                 try:
@@ -33,7 +37,7 @@ def over_ray(encoder: Encoder, workers: int | None = None, address: str | None =
                         for key in found:
                             del left[key]
                         yield found
-                except ray.exceptions.RayError as error:
+                except (ray.exceptions.RayError, ray.data.exceptions.ExecutionTimeoutError) as error:
                     lost += 1
                     if lost > NODE_LOST:
                         raise DataError(
@@ -66,10 +70,9 @@ def _round(ray: Any, texts: Texts, folder: Path, workers: int | None) -> Iterato
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=size, initial_size=size),
         ray_remote_args_fn=_never_again,
     )
-    logging.getLogger("ray.data").setLevel(
-        logging.ERROR
-    )  # it would tell its plans, and that it shows no progress
+    logging.getLogger("ray.data").setLevel(logging.ERROR)  # it would tell its plans
     made.context.enable_progress_bars = False
+    made.context.execution_no_progress_timeout_s = STALLED_S
     for batch in made.iter_batches(batch_size=None, batch_format="pyarrow"):
         yield dict(zip(batch["key"].to_pylist(), batch["vector"].to_pylist(), strict=True))
 
