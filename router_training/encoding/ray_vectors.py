@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,18 +51,14 @@ def over_ray(encoder: Encoder, workers: int | None = None, address: str | None =
 
 def _round(ray: Any, texts: Texts, folder: Path, workers: int | None) -> Iterator[Found]:
     """Yield what the nodes make of these texts; where a node is lost, raise Ray's error for it."""
-    import pyarrow as pa
-
-    rows = [(key, text.encode("utf-8", "surrogatepass")) for key, text in texts.items()]
-    blocks = [
-        pa.table(
-            {"key": [key for key, _ in part], "text": pa.array([text for _, text in part], pa.large_binary())}
-        )
-        for part in (rows[i : i + ROWS_PER_COMMIT] for i in range(0, len(rows), ROWS_PER_COMMIT))
-    ]
+    rows = [{"key": key, "text": text.encode("utf-8", "surrogatepass")} for key, text in texts.items()]
+    n_blocks = math.ceil(len(rows) / ROWS_PER_COMMIT)
     processors = max(1, int(ray.cluster_resources().get("CPU", 1)))
-    size = min(workers or processors, len(blocks))
-    made = ray.data.from_arrow(blocks).map_batches(
+    size = min(workers or processors, n_blocks)
+    given = ray.data.from_items(
+        rows, override_num_blocks=n_blocks
+    )  # from_arrow runs tasks, and waits for lost nodes
+    made = given.map_batches(
         _Encoding,
         fn_constructor_args=(ray.put({file.name: file.read_bytes() for file in folder.iterdir()}),),
         batch_size=None,
