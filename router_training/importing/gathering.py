@@ -13,9 +13,8 @@ from typing import Any
 from router_training.contract import DataError, Outcome, UsageError
 from router_training.importing.cells import Cell, outcome
 from router_training.importing.records import SHOWN, Place, Rejected
+from router_training.tables.outcome_parts import write_rows
 
-ROWS_AT_ONCE = 20_000
-TEXT_AT_ONCE = 1 << 26  # characters
 REJECTED = "rejected.jsonl"
 
 
@@ -58,7 +57,7 @@ def gather(
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with found.rejected_path.open("w", encoding="utf-8", errors="backslashreplace") as rejects:
-            _write(_accepted(cells, found, rejects, full_marks), part)
+            write_rows(_accepted(cells, found, rejects, full_marks), part)
         if not found.n_outcomes:
             raise DataError(_nothing(found))
         part.replace(out)
@@ -122,26 +121,3 @@ def _unless_known(made: Outcome, place: Place, seen: dict[int, Place], found: Ga
 def _listed(made: Rejected) -> Mapping[str, Any]:
     at = made.place
     return {"file": at.file, at.unit: at.number, "reason": made.reason, "content": made.content}
-
-
-def _write(outcomes: Iterator[Outcome], path: Path) -> None:
-    import pyarrow as pa  # spares `pointsman import --help`
-    import pyarrow.parquet as pq
-
-    kinds = {"float": pa.float64(), "int": pa.int64()}
-    schema = pa.schema(
-        [
-            (name, kinds.get(str(kind).split(" ")[0], pa.string()))
-            for name, kind in Outcome.__annotations__.items()
-        ]
-    )
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        rows: list[dict[str, Any]] = []
-        size = 0
-        for made in outcomes:
-            rows.append({name: getattr(made, name) for name in schema.names})
-            size += len(made.prompt) + len(made.response or "")
-            if len(rows) == ROWS_AT_ONCE or size > TEXT_AT_ONCE:
-                writer.write_table(pa.Table.from_pylist(rows, schema))
-                rows, size = [], 0
-        writer.write_table(pa.Table.from_pylist(rows, schema))

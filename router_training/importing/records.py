@@ -68,17 +68,23 @@ def files_of(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
 
 
 def read_records(path: Path, suffixes: tuple[str, ...]) -> Records:
-    """Yield the records of a file, or of all files of a folder that end in one of `suffixes`.
-
-    A file of several that cannot be read at all is rejected as a whole.
+    """Yield the records of a file, or of all files of a folder that end in one of `suffixes`; see `records_of`.
 
     Raises:
         DataError: if there is no such file, or a single one cannot be read at all.
     """
-    files = files_of(path, suffixes)
+    yield from records_of(files_of(path, suffixes), lambda file: READERS[_ending(file)](file))
+
+
+def records_of(files: list[Path], read: Reader) -> Records:
+    """Yield the records of these files; one of several that cannot be read at all is rejected as a whole.
+
+    Raises:
+        DataError: if the only one cannot be read at all.
+    """
     for file in files:
         try:
-            yield from READERS[_ending(file)](file)
+            yield from read(file)
         except DataError as error:
             if len(files) == 1:
                 raise

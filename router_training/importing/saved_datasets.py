@@ -30,7 +30,17 @@ def saved_records(folder: Path, split: str | None = None) -> Records:
     if chosen not in splits:
         raise UsageError(f"{folder} has no split {chosen!r}; choose one of {', '.join(splits)}")
     for file in splits[chosen]:
-        yield from _arrow(file) if file.suffix == ".arrow" else READERS[file.suffix](file)
+        yield from arrow_records(file) if file.suffix == ".arrow" else READERS[file.suffix](file)
+
+
+def saved_tables(folder: Path) -> list[Path]:
+    """Return the Arrow files of a data set, or of all splits of several, that `save_to_disk` wrote; none elsewhere.
+
+    Raises:
+        DataError: if a state.json is none of a saved data set.
+    """
+    states = sorted([*folder.glob("state.json"), *folder.glob("*/state.json")])
+    return [file for state in states for file in _arrow_files(state.parent)]
 
 
 def fetch(name: str, into: Path, *, config: str | None = None, endpoint: str | None = None) -> Path:
@@ -142,7 +152,7 @@ def _read(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _arrow(path: Path) -> Records:
+def arrow_records(path: Path) -> Records:
     """Yield the rows of a stream of Arrow batches; where it breaks off, what came before is kept."""
     import pyarrow as pa  # spares formats that are text
 

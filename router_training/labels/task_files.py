@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,9 @@ from router_training.importing.records import (
     Records,
     Rejected,
     read_records,
+    records_of,
 )
+from router_training.importing.saved_datasets import arrow_records, saved_tables
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 NAMES: Mapping[str, tuple[str, ...]] = {
@@ -109,42 +111,9 @@ def _nothing(path: Path | str, rejected: list[Rejected]) -> str:
 
 
 def _records(path: Path) -> Records:
-    if path.is_dir() and (tables := _arrow_files(path)):
-        for file in tables:
-            yield from _arrow(file)
-        return
-    yield from read_records(path, SUFFIXES)
-
-
-def _arrow_files(folder: Path) -> list[Path]:
-    """Return the tables of a dataset, or of a dict of them, that Hugging Face `datasets` saved to this folder."""
-    states = sorted([*folder.glob("state.json"), *folder.glob("*/state.json")])
-    return [file for state in states for file in _files_in(state)]
-
-
-def _files_in(state: Path) -> list[Path]:
-    try:
-        files = json.loads(state.read_text(encoding="utf-8"))["_data_files"]
-        return [state.parent / str(file["filename"]) for file in files]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{state} is no state of a saved dataset ({error}); save the dataset again"
-        ) from error
-
-
-def _arrow(path: Path) -> Iterator[Record | Rejected]:
-    import pyarrow as pa  # spares formats that are text
-
-    number = 0
-    try:
-        with pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as batches:
-            for batch in batches:
-                for values in batch.to_pylist():
-                    number += 1
-                    yield Record(Place(str(path), "row", number), values)
-    except (OSError, pa.ArrowException) as error:
-        reason = (str(error).splitlines() or ["damaged"])[0].rstrip(".")
-        yield Rejected(Place(str(path), "row", number + 1), f"the file is damaged from here on ({reason})")
+    if path.is_dir() and (tables := saved_tables(path)):
+        return records_of(tables, arrow_records)
+    return read_records(path, SUFFIXES)
 
 
 def _task(record: Record, columns: Mapping[str, str], taken: dict[str, str]) -> Task | Rejected:

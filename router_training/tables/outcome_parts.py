@@ -18,7 +18,7 @@ def write_outcomes(outcomes: Iterable[Outcome], path: Path) -> int:
     """Write outcomes to a Parquet file, which appears whole or not at all; return how many there were."""
     part = path.with_suffix(".part")
     try:
-        n = _write(iter(outcomes), part)
+        n = write_rows(outcomes, part)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -68,7 +68,8 @@ def _table(rows: list[Outcome], schema: Any) -> Any:
     return pa.table({name: [getattr(row, name) for row in rows] for name in schema.names}, schema)
 
 
-def _write(outcomes: Iterator[Outcome], path: Path) -> int:
+def write_rows(outcomes: Iterable[Outcome], path: Path) -> int:
+    """Write outcomes to a Parquet file as they come, some at a time in memory; return how many there were."""
     import pyarrow.parquet as pq
 
     schema, n = _schema(), 0
