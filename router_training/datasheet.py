@@ -24,8 +24,9 @@ def datasheet(folder: Path | str) -> str:
     from router_training.outcomes import load_outcomes
 
     place = Path(folder)
-    data = place / "outcomes.parquet"
-    if not data.is_file():
+    one, parts = place / "outcomes.parquet", place / "outcomes"
+    data = parts if parts.is_dir() and not one.is_file() else one
+    if not data.exists():
         raise DataError(f"{data} is missing; label the tasks first")
     frame = load_outcomes(data).frame
     graders: dict[str, set[str]] = defaultdict(set)
@@ -92,9 +93,16 @@ def _shares(frame: pd.DataFrame) -> str:
 
 
 def _files(folder: Path) -> str:
+    parts = sorted(folder.glob("outcomes/part-*.parquet"))
+    files = [folder / "outcomes.parquet", *parts, folder / "tasks.jsonl"]
     rows = [
-        [path.name, f"{path.stat().st_size:,}", hashlib.sha256(path.read_bytes()).hexdigest()]
-        for path in sorted(folder.iterdir())
-        if path.name in {"tasks.jsonl", "outcomes.parquet"}
+        [str(path.relative_to(folder)), f"{path.stat().st_size:,}", _sha256(path)]
+        for path in files
+        if path.is_file()
     ]
     return _table(["file", "bytes", "SHA-256"], rows)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -14,6 +14,7 @@ from router_training.embedding import Encoder
 from router_training.encoding.vector_cache import ROWS_PER_COMMIT, Found, Spread, Texts, by_key
 from router_training.ray_cluster import NODE_LOST, ray_cluster
 
+ANSWERS_IN_S = 20.0
 STALLED_S = 60.0  # without a batch from any node: a round that lost one may wait for it for ever
 
 
@@ -45,8 +46,31 @@ def over_ray(encoder: Encoder, workers: int | None = None, address: str | None =
                             f"the Ray cluster failed {lost} times ({str(error).splitlines()[0]}); what was done is "
                             "kept: mend the cluster and run the command again"
                         ) from error
+                    _wait_for_nodes(ray)
 
     return spread
+
+
+def _wait_for_nodes(ray: Any) -> None:
+    """Return when every node that counts as alive answers: one that was lost counts so for half a minute, and work given
+    to it then is waited for.
+    """
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    ping = ray.remote(num_cpus=0, max_retries=0)(_alive)
+    while True:
+        alive = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
+        there = [NodeAffinitySchedulingStrategy(name, soft=False) for name in alive]
+        asked = [ping.options(scheduling_strategy=one).remote() for one in there]
+        try:
+            if len(ray.get(asked, timeout=ANSWERS_IN_S)) == len(alive):
+                return
+        except ray.exceptions.RayError:  # lost, or late
+            continue
+
+
+def _alive() -> bool:
+    return True
 
 
 def _round(ray: Any, texts: Texts, folder: Path, workers: int | None) -> Iterator[Found]:
