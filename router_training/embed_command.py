@@ -36,7 +36,11 @@ def embed(
         typer.Option("--workers", min=0, help="Processes, or Ray actors, that encode; 0: one per processor."),
     ] = 0,
     engine: Annotated[
-        Engine, typer.Option("--engine", help="Who encodes: this machine, or the nodes of a Ray cluster.")
+        Engine,
+        typer.Option(
+            "--engine",
+            help="Who encodes: this machine, or the nodes of a Ray cluster, which on one machine takes longer.",
+        ),
     ] = Engine.LOCAL,
 ) -> None:
     """Make the vectors of a file's prompts, which train, evaluate and the others then read instead of making them.

@@ -115,7 +115,10 @@ def label(
     ] = 0,
     engine: Annotated[
         Engine,
-        typer.Option("--engine", help="Where calls are made: this process, or the nodes of a Ray cluster."),
+        typer.Option(
+            "--engine",
+            help="Where calls are made: this process, or the nodes of a Ray cluster, which on one machine takes longer.",
+        ),
     ] = Engine.LOCAL,
     usd_per_hour: Annotated[
         float | None,

@@ -52,8 +52,9 @@ def over_ray(encoder: Encoder, workers: int | None = None, address: str | None =
 
 
 def _wait_for_nodes(ray: Any) -> None:
-    """Return when every node that counts as alive answers: one that was lost counts so for half a minute, and work given
-    to it then is waited for.
+    """Return when every node that counts as alive answers.
+
+    One that was lost counts so for half a minute, and work that is given to it then may be waited for without end.
     """
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
