@@ -14,6 +14,7 @@ from orchestrator.health import Health
 from orchestrator.limits import Limits, is_number
 from orchestrator.nodes.router import RouterNode
 from orchestrator.roles import RoleForecaster, TypeRoutes
+from router_training.catalogue import price_digest
 from router_training.contract import Catalogue, Forecaster, ModelCard, UsageError
 
 
@@ -101,9 +102,9 @@ def name_of(strategy: str | Mapping[str, Any] | strategies.Strategy) -> str:
     return getattr(strategy, "__name__", None) or type(strategy).__module__.rpartition(".")[2]
 
 
-def digests(policy: Forecaster | None) -> dict[str, str | None]:
-    """Return what identifies the policy on record."""
-    metadata = getattr(policy, "metadata", None) or {}
+def digests(policy: Forecaster | None, cards: Catalogue) -> dict[str, str | None]:
+    """Return what identifies the policy on record, and the prices, which there are without a policy too."""
+    metadata = {"price_digest": price_digest(cards), **(getattr(policy, "metadata", None) or {})}
     return {key: metadata.get(key) for key in ("policy_version", "data_digest", "price_digest")}
 
 

@@ -106,7 +106,7 @@ def build_graph(
     router.joint, router.exploration, router.demotion = joint, Exploration(explore, dear), demotion
     names, tool_of = node_names(cards), by_name(tools)
     begin = begun_by(shadow, cards, clients, verifier or verifiers.standard(), dear)
-    finish = Finish(name_of(strategy), feedback, digests(policy), begin)
+    finish = Finish(name_of(strategy), feedback, digests(policy, cards), begin)
     described = [convert_to_openai_tool(tool) for tool in tools]
     asked = {model: ModelNode(card, clients[model], described, health) for model, card in cards.items()}
     callers: dict[str, Step] = {names[model]: node for model, node in asked.items()}

@@ -139,9 +139,10 @@ def retrain(
             verdict = replace(verdict, version=_register(store, challenger, champion, merged.table, verdict))
         if verdict.promoted and verdict.version is not None:
             store.promote(verdict.version)
-    if not options.dry_run:
-        verdict = replace(verdict, n_gold_traces=store.log_grades(gold_grades(heard, [table, *more_gold])))
-    return replace(verdict, run_id=_log(store, verdict, merged, parts, catalogue))
+    verdict = replace(verdict, run_id=_log(store, verdict, merged, parts, catalogue))
+    if options.dry_run:
+        return verdict
+    return replace(verdict, n_gold_traces=store.log_grades(gold_grades(heard, [table, *more_gold])))
 
 
 def _heard(store: Store, feedback: Sequence[Outcome] | None, options: Options) -> Sequence[Outcome]:

@@ -224,7 +224,7 @@ class Store(Registry):
         return write_grades(grades, self.uri)
 
     def feedback_outcomes(self, since: datetime | str | None = None) -> list[Outcome]:
-        """Return all logged outcomes, `label_source="verifier"`, oldest first, each request once.
+        """Return all logged outcomes, oldest first, each once; `label_source` is verifier, human or gold.
 
         Args:
             since: Only requests at or after this moment (ISO 8601 where it is text).

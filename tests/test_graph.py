@@ -17,6 +17,7 @@ from orchestrator.failures import ModelError
 from orchestrator.graph import RESERVED, build_graph, node_names
 from orchestrator.models import Reply, ScriptedModel, recorded_models
 from orchestrator.strategies import available
+from router_training.catalogue import price_digest
 from router_training.contract import Evidence, Forecasts, ModelCard, Outcome, RequestRecord, UsageError
 from router_training.learning.operating import OperatingPoint
 from router_training.outcomes import OutcomeTable
@@ -241,6 +242,14 @@ def test_a_model_may_be_called_like_a_node_or_a_key():
         others = says({other: f"answer of {other}" for other in AWKWARD})
         one = build_graph(Expect([0.9], [0.0], [0.0], [name]), models=others)
         assert one.invoke({"input": "hi"})["result"] == f"answer of {name}"
+
+
+def test_prices_are_on_record_without_a_policy_too():
+    kept = []
+    build_graph(catalogue=CARDS, models=says(dict.fromkeys(CARDS, "hi")), feedback=kept.append).invoke(
+        CLASSIC
+    )
+    assert (kept[0].price_digest, kept[0].data_digest) == (price_digest(CARDS), None)
 
 
 def test_feedback_receives_the_request_and_its_failure_costs_no_answer(caplog):

@@ -148,5 +148,7 @@ def test_a_database_without_a_server_is_opened_by_several_at_once_and_its_champi
         collected(collecting(folder, address))
         (row,) = [one for one in store.feedback_outcomes() if one.propensity is not None]
         assert row.task_id == trace["pointsman"]["trace_id"]
+        (found,) = MlflowClient(address).search_traces([store.experiment_id], "tags.policy_version = '2'")
+        assert found.info.client_request_id == row.task_id
     with pytest.raises(UsageError, match="MLflow does not open"):
         open_store(address)  # it is down: said at once
