@@ -191,6 +191,12 @@ def test_the_gateway_runs_a_command_that_there_is_and_has_time_to_drain():
     assert gateway["environment"]["MLFLOW_TRACKING_URI"] == "http://mlflow:5000"
 
 
+def test_the_collector_looks_where_the_gateway_spools():
+    gateway, collector = SERVICES["gateway"], SERVICES["collector"]
+    assert parsed(collector["command"]).params["every"] > 0.0
+    assert collector["volumes"] == gateway["volumes"] and collector["environment"] == gateway["environment"]
+
+
 def test_ports_lead_to_where_the_services_listen_and_are_open_to_this_machine_alone():
     listens = {"gateway": str(Settings().port), "mlflow": "5000"}
     for name, port in listens.items():

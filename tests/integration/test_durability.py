@@ -1,5 +1,6 @@
 """What was spooled reaches a real MLflow server once: through kill -9 in the middle, and a server that goes away."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -105,3 +106,54 @@ def test_nothing_is_lost_or_doubled(tmp_path, mlflow_database, request_record):
         assert len(ids) == len(set(ids)), "each trace once"
         escalated = {request_record(number).trace_id for number in range(0, REQUESTS, 50)}
         assert escalated <= set(ids), "escalations are always traced"
+
+
+def said(process, words, lines):
+    """Read what a process prints until a line has these words."""
+    while not (lines and words in lines[-1]):
+        line = process.stdout.readline()
+        assert line, lines
+        lines.append(line)
+
+
+def test_the_collector_waits_while_the_server_is_away_twice_and_carries_everything_once(
+    tmp_path, mlflow_database, request_record
+):
+    (tmp_path / "server.db").write_bytes(mlflow_database.read_bytes())
+    port, parent = free_port(), tmp_path / "spool"
+    address = f"http://127.0.0.1:{port}"
+    gateway = Spool(parent / "0")  # a gateway that runs: its folder is its own
+    for number in range(30):
+        gateway(request_record(number))
+    gateway.seal()
+    command = [sys.executable, "-uc", "from orchestrator.cli import main; main()", "collect", "--every", "1"]
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": address, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+    collector = subprocess.Popen(
+        [*command, "--spool", str(parent)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        env=environment,
+    )
+    lines = []
+    try:
+        said(collector, "nothing carried, again in 2 s", lines)
+        with server(tmp_path, port):
+            said(collector, "30 requests carried", lines)
+        for number in range(30, 50):
+            gateway(request_record(number))
+        gateway.seal()
+        said(collector, "nothing carried", lines)
+        said(collector, "nothing carried, again in 2 s", lines)
+        assert list((parent / "0").glob(SEALED)), "what was not carried stays"
+        with server(tmp_path, port):
+            said(collector, "20 requests carried", lines)
+            store = open_store(address)
+            numbers = [int(outcome.task_id, 16) for outcome in store.feedback_outcomes()]
+            assert sorted(numbers) == list(range(50))
+            traces = MlflowClient(address).search_traces([store.experiment_id], max_results=500)
+            assert len({trace.info.client_request_id for trace in traces}) == len(traces) == 50
+    finally:
+        collector.kill()
+        collector.communicate(timeout=30)
+        gateway.close()
