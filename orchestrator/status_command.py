@@ -15,6 +15,7 @@ from rich.table import Table
 
 from orchestrator.feedback import OPEN, SEALED, lines_in, refused_in, waiting_bytes
 from orchestrator.settings import Settings
+from router_training.contract import SHADOW
 from router_training.retrain_command import moment
 
 
@@ -39,7 +40,9 @@ def status(
     store = open_store()
     opened = open_router(router)
     outcomes = store.feedback_outcomes(moment(since, datetime.now(UTC)))
-    figures = drift(opened.policy, outcomes)
+    served = [one for one in outcomes if one.source != SHADOW]
+    n_shadow = len(outcomes) - len(served)
+    figures = drift(opened.policy, served)
     settings = Settings.read(os.environ)
     waiting = backlog(settings.spool, settings.spool_bytes)
     verdict = store.last_verdict()
@@ -48,14 +51,16 @@ def status(
             "serves": opened.origin,
             "verdict": verdict,
             "waiting": asdict(waiting),
-            "outcomes": len(outcomes),
+            "outcomes": len(served),
+            "shadow_outcomes": n_shadow,
         }
         typer.echo(
             json.dumps({**told, "drift": [{**asdict(one), "is_over": one.is_over} for one in figures]})
         )
         return
+    shadow = f", {n_shadow:,} in shadow" if n_shadow else ""
     page = Table(
-        title=f"{opened.origin}; {len(outcomes):,} answers since {since}; {waiting.sentence()}",
+        title=f"{opened.origin}; {len(served):,} answers since {since}{shadow}; {waiting.sentence()}",
         title_justify="left",
         caption=f"Last retraining: {verdict or 'none yet'}",
         caption_justify="left",
