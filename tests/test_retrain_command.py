@@ -62,10 +62,11 @@ def test_the_page_shows_every_rule_and_only_task_types_that_are_surely_off():
         biases=biases,
         noise="labels were corrected",
         promise="None.",
+        n_gold_traces=1234,
     )
     console = Console(file=io.StringIO(), record=True, width=140)
     print_verdict(console, verdict)
     page = " ".join(console.export_text().split())
     assert "loss on poems (worth) │ -0.2000 │ -0.3000 to -0.1000 │ value > -0.05 │ 40 │ no" in page
     assert "│ small │" in page and "│ poems │" in page and "│ sums" not in page
-    assert "Labels were corrected. None. it does not pass" in page
+    assert "Labels were corrected. None. The assessment gold stands on 1,234 traces. it does not pass" in page
