@@ -114,3 +114,9 @@ def test_the_price_digest_follows_prices_only():
     one, two = ModelCard("a", 1, 2), ModelCard("b", 3, 4)
     assert price_digest({"a": one, "b": two}) == price_digest({"b": two, "a": ModelCard("a", 1, 2, 100)})
     assert price_digest({"a": one}) != price_digest({"a": ModelCard("a", 1, 2.5)})
+
+
+def test_of_ten_thousand_models_without_a_card_the_first_are_named_and_the_others_counted():
+    known = {"card": ModelCard("card", 1.0, 2.0)}
+    with pytest.raises(DataError, match=r"no card for 'm0', .*'m7' and 9,992 more \(found: card\)"):
+        require_cards(known, [f"m{n}" for n in range(10_000)])

@@ -14,6 +14,7 @@ from router_training.contract import DataError, ModelCard, Task
 from router_training.labels.calls import messages
 from router_training.labels.pages import print_tasks
 from router_training.labels.task_files import TaskFile, read_task_file, write_rejected
+from router_training.outcomes import load_outcomes
 from tests.counting_server import counting_server
 
 ROWS = [{"id": 7, "question": "What is 1 + 1?", "answer": "2"}, {"id": 8, "question": "Why?", "answer": None}]
@@ -293,3 +294,18 @@ def test_what_to_do_about_tasks_without_a_grader_is_said_by_their_references(tmp
     console = Console(record=True, width=200)
     print_tasks(console, found, tmp_path / "asked.csv", tmp_path / "rejected.jsonl")
     assert said in console.export_text()
+
+
+def test_a_second_row_of_a_task_and_model_is_listed_and_the_graded_table_can_be_trained_on(tmp_path):
+    row = {"task_id": 1, "prompt": "p", "model": "m", "quality": 0, "reference": "5", "response": "5"}
+    path = tmp_path / "table.jsonl"
+    path.write_text(
+        "".join(json.dumps(one) + "\n" for one in (row, {**row, "task_id": "1.0", "response": "6"}))
+    )
+    done = CliRunner().invoke(app, ["grade", str(path), "--grader", "numeric"])
+    assert done.exit_code == 0, done.output
+    assert load_outcomes(tmp_path / "table-graded.parquet").quality.tolist() == [[1.0]]
+    (listed,) = [json.loads(line) for line in (tmp_path / "rejected.jsonl").read_text().splitlines()]
+    assert (
+        listed["line"] == 2 and listed["reason"] == f"task '1' and model 'm' already stand in {path}, line 1"
+    )
