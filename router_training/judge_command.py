@@ -46,6 +46,8 @@ def judge(
     from router_training.labels.asking import Plan
     from router_training.labels.budget import Limits
     from router_training.labels.judging import (
+        NO_GRADE,
+        NO_REPLY,
         REPEATED_AT,
         RUBRIC,
         agreement,
@@ -72,10 +74,10 @@ def judge(
     tasks = rubric_tasks(rows, rubric or RUBRIC, repeat)
     graded, noise = with_grades(rows, _said(console, tasks, judge_card, out, plan), repeat)
     n = write_outcomes(graded, out / "judged.parquet")
-    without = sum(row.response is not None and row.quality is None for row in graded)
+    unread, unasked = (sum(row.error == reason for row in graded) for reason in (NO_GRADE, NO_REPLY))
     console.print(
-        f"{n:,} outcomes in {out / 'judged.parquet'}, graded by {card} (label_source judge); {without:,} answers got no "
-        "grade that can be read.",
+        f"{n:,} outcomes in {out / 'judged.parquet'}, graded by {card} (label_source judge); {unread:,} answers got no "
+        f"grade that can be read, {unasked:,} no reply.",
         soft_wrap=True,
     )
     _print_trust(console, noise, agreement(rows, graded))
@@ -143,7 +145,9 @@ def _said(console: Console, tasks: list[Task], card: ModelCard, out: Path, plan:
         done = labelling.label(tasks, {card.name: card}, folder, plan=plan, told=told)
     if done.tally.stopped or done.tally.failed:
         console.print(
-            f"{done.tally.failed:,} calls failed{f'; ended early: {done.tally.stopped}' if done.tally.stopped else ''}",
+            f"{done.tally.failed:,} calls failed"
+            f"{f'; ended early: {done.tally.stopped}; the same command continues' if done.tally.stopped else ''}",
             style="yellow",
+            soft_wrap=True,
         )
     return {row.task_id: row.response for row in done.outcomes() if row.response is not None}

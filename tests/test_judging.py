@@ -70,9 +70,10 @@ def test_grades_are_means_of_repeats_and_their_spread_is_the_noise():
 
 
 def test_a_judge_that_says_nothing_readable_grades_nothing():
-    graded, noise = with_grades(ROWS, {}, 1)
+    graded, noise = with_grades(ROWS, {rubric_tasks(ROWS)[0].task_id: "fine"}, 1)
     assert [row.quality for row in graded] == [None, None, None]
     assert graded[0].error == "the judge gave no grade"
+    assert graded[1].error == "the judge was not asked, or did not reply"
     assert math.isnan(noise.spread)
 
 

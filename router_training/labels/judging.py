@@ -22,6 +22,8 @@ RUBRIC = "10: correct and complete. 5: partly right. 0: wrong, or no answer."
 LITTLE = 0.65  # AUC below which a judge hardly tells right from wrong
 REPEATED_AT = 0.7  # temperature: at 0 a judge repeats itself, and its noise would look like none
 _MOST = 10.0
+NO_GRADE = "the judge gave no grade"
+NO_REPLY = "the judge was not asked, or did not reply"
 _OF_A_MODEL = ("judge", "verifier")
 _SCORE = re.compile(
     r"\b(?:score|grade|rating)\b(?: (?:for|of) (?:this|the) \w+)?(?: is| would be)?[\s:*=]{0,4}(-?\d+(?:\.\d+)?)"
@@ -103,12 +105,14 @@ def with_grades(
     """
     graded, spreads = [], []
     for row in outcomes:
-        replies = [said.get(_id(row.task_id, row.model, str(turn)), "") for turn in range(repeats)]
+        asked = (_id(row.task_id, row.model, str(turn)) for turn in range(repeats))
+        replies = [said[name] for name in asked if name in said]
         scores = [score for reply in replies if (score := score_of(reply)) is not None]
         if row.response is None:
             graded.append(row)
         elif not scores:
-            graded.append(replace(row, quality=None, error="the judge gave no grade", label_source="judge"))
+            reason = NO_GRADE if replies else NO_REPLY
+            graded.append(replace(row, quality=None, error=reason, label_source="judge"))
         else:
             graded.append(replace(row, quality=fmean(scores), error=None, label_source="judge"))
             spreads += [pstdev(scores)] if len(scores) > 1 else []
