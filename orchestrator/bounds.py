@@ -31,6 +31,8 @@ def within_limits(move: Move, situation: Situation) -> Move:
     if not kept:
         return GiveUp(situation.dead_end())
     names = tuple(forecast.model for forecast in kept)
+    if names == (*move.models, *move.hedge):
+        return move
     models = tuple(name for name in names if name in move.models) or names[:1]
     return replace(move, models=models, hedge=tuple(name for name in names if name not in models))
 

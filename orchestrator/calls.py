@@ -134,7 +134,8 @@ class Caller:
                 time.sleep(pause_s)
 
         try:
-            message = self._threads.run(ask, call.limit_s)
+            is_instant = getattr(self.model, "instant", False)
+            message = ask() if is_instant else self._threads.run(ask, call.limit_s)
         except failures.possible() as error:
             return self._failed(call, error)
         else:

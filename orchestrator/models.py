@@ -146,6 +146,11 @@ class _OfflineModel(BaseChatModel):
         """Return how long to sleep before answering."""
         return reply.latency_s
 
+    @property
+    def instant(self) -> bool:
+        """Whether every answer comes at once, so that nobody needs to watch the clock in a thread of its own."""
+        return False
+
     def to_message(self, reply: Reply) -> AIMessage:
         """Return the reply as a message."""
         return reply.message(model_name=self.label)
@@ -193,6 +198,11 @@ class ScriptedModel(_OfflineModel):
     label: str = "scripted"
     script: SkipValidation[Any] = Field(default="", repr=False)
 
+    @property
+    def instant(self) -> bool:
+        script = self.script
+        return not script.latency_s if isinstance(script, Reply) else isinstance(script, str)
+
     def reply(self, prompt: str) -> Reply:
         script = self.script
         if isinstance(script, Mapping):
@@ -216,6 +226,10 @@ class RecordedModel(_OfflineModel):
 
     recordings: SkipValidation[Mapping[str, Reply]] = Field(repr=False, exclude=True)
     latency_scale: float = 0.0
+
+    @property
+    def instant(self) -> bool:
+        return self.latency_scale == 0.0
 
     def reply(self, prompt: str) -> Reply:
         found = self.recordings.get(prompt)

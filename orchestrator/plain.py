@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from router_training.contract import Attempt, Decision, Evidence, Forecast, RequestRecord, ToolCall
@@ -16,10 +17,11 @@ def plain(record: Any) -> Any:
     """Return a frozen record as a dict of its fields, and tuples as lists, all the way down."""
     if isinstance(record, tuple | list):
         return [plain(item) for item in record]
-    names = _names(type(record))  # type: ignore[arg-type]  # mypy takes type[Any] for unhashable
+    names, parts_of = _parts(type(record))  # type: ignore[arg-type]  # mypy takes type[Any] for unhashable
     if not names:
         return record
-    return {name: part if type(part := getattr(record, name)) in LEAVES else plain(part) for name in names}
+    parts = zip(names, parts_of(record), strict=True)
+    return {name: part if type(part) in LEAVES else plain(part) for name, part in parts}
 
 
 def fields_of(record: Any) -> dict[str, Any]:
@@ -28,15 +30,19 @@ def fields_of(record: Any) -> dict[str, Any]:
     Raises:
         TypeError: if it is no record.
     """
-    if not (names := _names(type(record))):  # type: ignore[arg-type]  # as above
+    names, parts_of = _parts(type(record))  # type: ignore[arg-type]  # as above
+    if not names:
         raise TypeError(f"{type(record).__name__} is no record")
-    return {name: getattr(record, name) for name in names}
+    return dict(zip(names, parts_of(record), strict=True))
 
 
 @cache
-def _names(kind: type[Any]) -> tuple[str, ...]:
-    """Return the fields of a dataclass; none for any other type."""
-    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
+def _parts(kind: type[Any]) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
+    """Return the fields of a dataclass, and what reads them all at once; none for any other type."""
+    names = tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
+    return names, attrgetter(*names) if len(names) > 1 else lambda record: tuple(
+        getattr(record, n) for n in names
+    )
 
 
 def attempt(kept: Mapping[str, Any]) -> Attempt:

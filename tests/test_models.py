@@ -153,3 +153,12 @@ def test_the_repr_of_a_recording_does_not_print_every_answer(table):
 )
 def test_a_card_says_which_variable_must_hold_its_key(card, variable):
     assert key_variable(card) == variable
+
+
+def test_what_answers_at_once_says_so_and_nothing_that_may_wait_does():
+    recordings = {"Hi": Reply("Hello", 1, 1, latency_s=2.0)}
+    assert ScriptedModel(script="Hello").instant
+    assert RecordedModel(label="m", recordings=recordings).instant
+    assert not RecordedModel(label="m", recordings=recordings, latency_scale=0.1).instant
+    waits = (Reply("Hello", 1, 1, latency_s=0.1), lambda prompt: prompt, {"Hi": "Hello"})
+    assert not any(ScriptedModel(script=script).instant for script in waits)
