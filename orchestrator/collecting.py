@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from orchestrator.feedback import REFUSED, SEALED, Spool, from_json, lines_in
 from router_training.contract import DataError, RequestRecord, UsageError
+from router_training.records.local_records import without_password
 
 if TYPE_CHECKING:
     from router_training.tracking import Store
@@ -59,7 +60,24 @@ def rounds(
         except failures as error:
             pause_s = max(every_s, min(LONGEST_PAUSE_S, every_s * 2.0 ** min(failed, 30)))
             store, failed = None, failed + 1
-            yield Round(0, str(error).partition("\n")[0], pause_s)
+            yield Round(0, _said(error), pause_s)
+
+
+def carry_once(parent: Path, opened: Callable[[], Store], failures: tuple[type[Exception], ...]) -> str:
+    """Carry what waits in all spools and return a sentence about it.
+
+    Raises:
+        UsageError: the records cannot be opened.
+        DataError: MLflow did not take all of it; what it did not take waits where it was.
+    """
+    store = opened()
+    try:
+        return f"{carry(parent, store)} requests are in {store.place}."
+    except failures as error:
+        raise DataError(
+            f"{store.place} did not take all requests ({_said(error)}); the others wait in {parent}: run "
+            "`pointsman collect` again"
+        ) from error
 
 
 def carry(parent: Path, store: Store) -> int:
@@ -96,6 +114,11 @@ def drain_sealed(folder: Path, store: Store, *, trace_limit: int | None = None) 
     if waiting:
         (folder / REFUSED).unlink(missing_ok=True)
     return carried
+
+
+def _said(error: Exception) -> str:
+    """Return the first line of an error; MLflow's repeat the address, password and all."""
+    return without_password(str(error).partition("\n")[0]) or type(error).__name__
 
 
 def _carried(sealed: Path, store: Store, trace_limit: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from pathlib import Path
@@ -104,13 +105,15 @@ def collect(
 
     Example: pointsman collect && pointsman retrain datasets/starter/outcomes.parquet
     """
-    from orchestrator.collecting import carry, rounds
+    from orchestrator.collecting import carry_once, rounds
     from router_training.tracking import UNAVAILABLE, open_store  # spares mlflow
 
+    logging.getLogger("mlflow.store").setLevel(
+        logging.CRITICAL
+    )  # it raises what it logs, and logs what was asked
     parent, console = Settings.read(os.environ, spool=spool).spool, Console(soft_wrap=True, highlight=False)
     if every is None:
-        store = open_store()
-        console.print(f"{carry(parent, store)} requests are in {store.place}.")
+        console.print(carry_once(parent, open_store, UNAVAILABLE), markup=False)
         return
     for one in rounds(parent, open_store, UNAVAILABLE, every):
         if one.problem is not None:

@@ -1,8 +1,11 @@
 """The backlog of feedback is bounded and visible, on a full disk too, and MLflow may be away for as long as it likes."""
 
 import errno
+import itertools
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -199,6 +202,31 @@ def test_after_a_failure_the_pause_is_short_again(tmp_path, store):
         one.pause_s for one, _ in zip(rounds(tmp_path, opened, (OSError,), 7.0), range(5), strict=False)
     ]
     assert pauses == [7.0, 14.0, 7.0, 7.0, 7.0]
+
+
+def test_to_collect_from_broken_records_is_one_sentence_and_loses_nothing(
+    run, tmp_path, store, request_record, monkeypatch
+):
+    with Spool(tmp_path / "spool" / "0") as spool:
+        spool(request_record(1))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
+    monkeypatch.setenv("POINTSMAN_SPOOL", str(tmp_path / "spool"))
+    with closing(sqlite3.connect(tmp_path / "records" / "mlflow.db")) as database:
+        database.execute("ALTER TABLE runs RENAME TO gone")
+    code, out, err = run("collect")
+    assert (code, out) == (2, "") and "Traceback" not in err
+    assert "did not take all requests" in err and "run `pointsman collect` again" in err
+    with closing(sqlite3.connect(tmp_path / "records" / "mlflow.db")) as database:
+        database.execute("ALTER TABLE gone RENAME TO runs")
+    assert run("collect")[:2] == (0, f"1 requests are in {store.place}.\n")
+
+
+def test_a_password_in_an_error_of_mlflow_is_not_told(tmp_path):
+    def opened():
+        raise OSError("no route to http://ann:secret@records:5000/api")
+
+    (one,) = itertools.islice(rounds(tmp_path, opened, (OSError,), 5.0), 1)
+    assert one.problem == "no route to http://ann:***@records:5000/api"
 
 
 def test_what_was_refused_is_noted_until_it_is_told(tmp_path):
