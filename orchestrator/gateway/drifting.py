@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 
 from orchestrator.gateway.readings import Reading
-from router_training.contract import Forecast, Outcome, RequestRecord
+from router_training.contract import Outcome, RequestRecord
 from router_training.drift import RECENT, Figure, Seen, figures
 from router_training.records.feedback_rows import outcomes_of
 
@@ -30,16 +30,16 @@ class Drifting:
         known = {one.model: one for one in record.decision.forecasts}
         with self._lock:
             for one in outcomes_of(record):
-                self._seen[one.task_id, one.model] = _seen(one, known.get(one.model))
+                self._seen[one.task_id, one.model] = Seen.of(one, _prompt(one), known.get(one.model))
             while len(self._seen) > RECENT:
                 self._forget(next(iter(self._seen)))
 
     def again(self, record: RequestRecord) -> None:
-        """Take into account what was said of an answer since, if it is among the latest."""
+        """Take into account what was said of an answer since, if it is among the latest; its prompt may be left out now."""
         with self._lock:
             for one in outcomes_of(record):
                 if (old := self._seen.get((one.task_id, one.model))) is not None:
-                    self._seen[one.task_id, one.model] = _seen(one, old.forecast)
+                    self._seen[one.task_id, one.model] = Seen.of(one, old.prompt, old.forecast)
 
     def figures(self) -> tuple[Figure, ...]:
         """Return every figure, as `router_training.drift` does."""
@@ -54,9 +54,10 @@ class Drifting:
             self._before[task_type if is_told else OTHERS] += 1
 
 
-def _seen(one: Outcome, forecast: Forecast | None) -> Seen:
-    prompt = hashlib.sha256(one.prompt.encode("utf-8", "surrogatepass")).hexdigest()
-    return Seen.of(one, prompt if one.prompt.strip() else "", forecast)
+def _prompt(one: Outcome) -> str:
+    """Return what tells the prompt from others; empty where it is blank."""
+    digest = hashlib.sha256(one.prompt.encode("utf-8", "surrogatepass")).hexdigest()
+    return digest if one.prompt.strip() else ""
 
 
 def drift_readings(figures: Callable[[], tuple[Figure, ...]]) -> tuple[Reading, ...]:

@@ -7,6 +7,7 @@ import pytest
 
 from orchestrator.gateway.drifting import MOST_TYPES, Drifting, drift_readings
 from orchestrator.gateway.metrics import Metrics
+from orchestrator.gateway.privacy import redacted
 from orchestrator.graph import build_graph
 from orchestrator.models import recorded_models
 from orchestrator.rating import rated
@@ -127,3 +128,13 @@ def test_prometheus_reads_the_value_its_threshold_and_the_number_of_answers(reco
         assert found[f"pointsman_drift_answers{at}"] == one.n
         assert (f"pointsman_drift{at}" in found) == (one.value is not None)
         assert one.value is None or found[f"pointsman_drift{at}"] == pytest.approx(one.value)
+
+
+def test_a_judged_answer_counts_where_prompts_are_not_kept(records):
+    drifting = Drifting()
+    for record in records[:100]:
+        drifting(record)
+    before = {one.key: one.n for one in drifting.figures()}
+    for record in records[:100]:
+        drifting.again(redacted(record, "none"))
+    assert {one.key: one.n for one in drifting.figures()} == before
