@@ -8,6 +8,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from orchestrator.feedback import MOST_BYTES, Spool, from_json, waiting_bytes
 from orchestrator.gateway.errors import ApiError
@@ -48,6 +49,8 @@ class Traces:
         self.on_judged: Callable[[RequestRecord], object] = bool  # is told of answers judged later
         self._spool, self._said = own_spool(parent, most_bytes), ""
         self.waiting = 0  # requests that the disk has not confirmed
+        # of two words on one answer, the second builds on the first
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def __call__(self, record: RequestRecord) -> None:
         """Keep a finished request."""
@@ -85,11 +88,12 @@ class Traces:
             ApiError: 404 if the request is not known any more.
             UsageError: if the request had no answer.
         """
-        record = await self.find(trace_id)
-        if self._privacy == "full":
-            await self._replace(rated(record, score, comment, reference))
-        else:
-            await self._replace(rated(record, score, ""))
+        async with self._turns.setdefault(trace_id, asyncio.Lock()):
+            record = await self.find(trace_id)
+            if self._privacy == "full":
+                await self._replace(rated(record, score, comment, reference))
+            else:
+                await self._replace(rated(record, score, ""))
 
     async def compare(self, trace_id: str, reference: str, grader: str) -> float:
         """Grade an answer against what should have been answered, and keep both; they are on disk when this returns.
@@ -103,8 +107,9 @@ class Traces:
         """
         if self._privacy != "full":
             raise UsageError("answers are not kept here (POINTSMAN_LOG), so none can be graded; give a score")
-        found = await asyncio.to_thread(compared, await self.find(trace_id), reference, grader)
-        await self._replace(found)
+        async with self._turns.setdefault(trace_id, asyncio.Lock()):
+            found = await asyncio.to_thread(compared, await self.find(trace_id), reference, grader)
+            await self._replace(found)
         return found.confidence or 0.0
 
     async def _replace(self, found: RequestRecord) -> None:

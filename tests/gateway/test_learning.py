@@ -1,5 +1,6 @@
 """What the gateway keeps of requests, says about them, and how it takes a new router without dropping one."""
 
+import asyncio
 import json
 import os
 import signal
@@ -25,6 +26,7 @@ from orchestrator.settings import Settings
 from router_training.contract import UsageError
 from router_training.records.champion_pointer import fetched, read_pointer
 from router_training.records.feedback_rows import outcomes_of
+from router_training.records.traces import said_of
 from tests.gateway.serving import cards_of, gateway, service_over
 from tests.gateway.test_behaviour import post, question
 
@@ -104,6 +106,14 @@ def test_an_answer_is_compared_with_what_was_expected(upstream, second, tmp_path
         (0.0, "gold"),
     ]
     assert [one.reference for one in rows] == [None, said, "not that", "not that"]
+
+
+async def test_two_words_on_one_answer_at_once_are_both_kept(traces, request_record):
+    traces(request_record(42))
+    trace = request_record(42).trace_id
+    await asyncio.gather(traces.rate(trace, 0.5, "fair"), traces.compare(trace, "42", "numeric"))
+    assert set(said_of(await traces.find(trace))) == {"human", "gold"}
+    assert not traces._turns
 
 
 async def test_where_answers_are_not_kept_none_is_compared_and_no_reference_is_kept(tmp_path, request_record):
