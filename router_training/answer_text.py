@@ -20,7 +20,7 @@ _SIGNS = str.maketrans(
     {"“": '"', "”": '"', "’": "'", "‘": "'", "«": '"', "»": '"', "−": "-", "–": "-", "\u200b": ""}
 )
 _NEGATED = re.compile(
-    r"(?:(?:\b(?:not|cannot|never|nor|neither|hardly|rather than|instead of)|n't|\b(?<!no )doubt)\s+"
+    r"(?:(?:\b(?:not|cannot|never|nor|neither|hardly|rather than|instead of)|n't|\b(?:i|we)(?:\s\w+ly)? doubt)\s+"
     r"(?:(?:an?|the|in|any\w*|offer|very|really|be|equal|to|it|it's|is|that|think|believe|say|definitely|option|choice)"
     r"\s+){0,6}|\bnon-)[\"'$(]*$",
     re.IGNORECASE,
@@ -42,11 +42,11 @@ _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 _LONG = 60
 _NEAR = 120  # characters before a mention that can negate or state it
 
-Same = Callable[[str, str], bool]
+Same = Callable[[re.Match[str], re.Match[str]], bool]
 
 
-def _alike(one: str, other: str) -> bool:
-    return one.lower() == other.lower()
+def _alike(one: re.Match[str], other: re.Match[str]) -> bool:
+    return one.group().lower() == other.group().lower()
 
 
 def final_part(answer: str) -> str:
@@ -163,8 +163,7 @@ def one_of_two(text: str, match: re.Match[str], pattern: re.Pattern[str], same: 
     at = spans.index(match.span()) if match.span() in spans else len(found)
     pairs = zip(found[max(0, at - 1) : at + 1], found[max(1, at) : at + 2], strict=False)
     return any(
-        _OR.fullmatch(text[first.end() : second.start()]) is not None
-        and not same(first.group(), second.group())
+        _OR.fullmatch(text[first.end() : second.start()]) is not None and not same(first, second)
         for first, second in pairs
     )
 

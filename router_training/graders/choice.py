@@ -26,7 +26,7 @@ from router_training.answer_text import (
 _IS_THE = r"(?:['\"]*,? (?:is|was|has|would be|comes) (?:the|a|an)\b)"
 _SHORT = 20
 _ROUNDING = Fraction(1, 1000)
-_NUMBER = re.compile(r"(?<![\w./-])-?\d+(?:[./]\d+)?%?(?![\w/]|[.]\d)")
+_NUMBER = re.compile(r"(?<![\w./-])-?\d{1,18}(?:[./]\d{1,18})?%?(?![\w/]|[.]\d)")
 _OPENING = re.compile(r"^[\"'(\[]*(yes|no)\b", re.IGNORECASE)
 _OTHER = re.compile(r"[\"')\]]*,?\s*(?:/|\bor\b|\band\b)\s*[\"'(\[]*(?:yes|no)\b", re.IGNORECASE)
 _NAMED = re.compile(

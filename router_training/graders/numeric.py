@@ -16,6 +16,12 @@ from router_training.answer_text import final_part, plain, settled
 _LIST_MARK = re.compile(r"^\s*\d+[.)]\s+(?=\S)", re.MULTILINE)
 _SEQUENCE = re.compile(r"-?\d+(?:, -?\d+){2,}\.?")
 _CURRENCY = str.maketrans("", "", "$£€")
+_UNIT = re.compile(
+    r"[\s-]?(hours?|h|minutes?|mins?|seconds?|secs?|days?|weeks?|months?|years?|km|kilomet(?:er|re)s?|cm|mm|met(?:er|re)s?|m"
+    r"|miles?|yards?|feet|foot|ft|inch(?:es)?|kg|kilograms?|kilos?|grams?|g|pounds?|lbs?|ounces?|oz|lit(?:er|re)s?|l|ml"
+    r"|gallons?|cups?|dollars?|cents?|euros?|dozens?|degrees?|radians?|percent)\b",
+    re.IGNORECASE,
+)
 _TOLERANCE = 1e-6
 
 
@@ -36,8 +42,11 @@ def grade(answer: str, reference: str) -> float | None:
     return float(any(math.isclose(value, wanted, rel_tol=rel_tol, abs_tol=abs_tol) for value in values))
 
 
-def _same(one: str, other: str) -> bool:
-    return not set(readings(one)).isdisjoint(readings(other))
+def _same(one: re.Match[str], other: re.Match[str]) -> bool:
+    """Tell whether two numbers may be worth the same: 50% and 0.5, or 6 hours and 360 minutes."""
+    units = [_UNIT.match(number.string, number.end()) for number in (one, other)]
+    names = {unit.group(1).lower().removesuffix("s") for unit in units if unit}
+    return len(names) == 2 or not set(readings(one.group())).isdisjoint(readings(other.group()))
 
 
 def _key(reference: str) -> tuple[float, float, float] | None:

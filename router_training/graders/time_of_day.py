@@ -21,5 +21,5 @@ def grade(answer: str, reference: str) -> float | None:
     return float(stated is not None and stated.zfill(5) == reference.zfill(5))
 
 
-def _same(one: str, other: str) -> bool:
-    return one.zfill(5) == other.zfill(5)
+def _same(one: re.Match[str], other: re.Match[str]) -> bool:
+    return one.group().zfill(5) == other.group().zfill(5)
