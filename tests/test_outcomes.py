@@ -343,6 +343,27 @@ def test_ids_that_are_numbers_in_one_part_and_text_in_the_other_are_the_same_tas
     assert list(load_outcomes(tmp_path).task_ids) == ["7", "8"]
 
 
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_ids_that_are_text_stay_as_they_are(tmp_path, kind):
+    rows = pd.DataFrame(
+        {"task_id": ["1.0", "1", "1.10"], "prompt": list("abc"), "model": "m", "quality": 1.0}
+    )
+    path = tmp_path / f"versions.{kind}"
+    if kind == "csv":
+        rows.to_csv(path, index=False)
+    elif kind == "jsonl":
+        rows.to_json(path, orient="records", lines=True)
+    else:
+        rows.to_parquet(path)
+    assert list(load_outcomes(path).task_ids) == ["1", "1.0", "1.10"]
+
+
+def test_ids_that_a_csv_file_holds_as_floats_are_whole_numbers(tmp_path):
+    rows = pd.DataFrame({"task_id": [7.0, 8.0], "prompt": list("ab"), "model": "m", "quality": 1.0})
+    rows.to_csv(tmp_path / "a.csv", index=False)
+    assert list(load_outcomes(tmp_path / "a.csv").task_ids) == ["7", "8"]
+
+
 def test_a_row_that_breaks_a_rule_comes_with_the_command_that_keeps_the_others(run, tmp_path):
     path = tmp_path / "my table.csv"
     path.write_text(HEADER + "a,p,m,1,0\na,p,n,1,0\nb,q,m,85,0\na,p,m,0,0\nb,q,n,0,0\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -177,12 +178,11 @@ def _recoded(given: pd.Series[Any], words: pd.Series[Any]) -> pd.Series[Any]:
 
 def _unicode(rows: Rows, name: str, column: pd.Series[Any]) -> pd.Series[Any]:
     if name == "task_id" and column.dtype.kind in "fO":
-        column = pd.Series([_whole(value) for value in column], index=column.index, dtype=object)
+        column = pd.Series(_ids(column), index=column.index, dtype=object)
     if column.dtype == object:
         column = pd.Series([_json_text(value) for value in column], index=column.index, dtype=object)
     try:
-        texts: pd.Series[Any] = column.astype("string")
-        return texts.str.replace(r"^(\d+)\.0$", r"\1", regex=True) if name == "task_id" else texts
+        return column.astype("string")
     except UnicodeEncodeError as error:
         given = enumerate(rows.frame[name])
         i = next(i for i, value in given if str(value).encode(errors="ignore").decode() != str(value))
@@ -191,8 +191,18 @@ def _unicode(rows: Rows, name: str, column: pd.Series[Any]) -> pd.Series[Any]:
         ) from error
 
 
+def _ids(column: pd.Series[Any]) -> list[Any]:
+    """Return numbers that were read as 7.0 as 7: a column of numbers with a gap becomes one of floats.
+
+    The text "7.0" is another id than "7", as versions are, but not beside numbers: then it was one itself.
+    """
+    are_numbers = any(isinstance(value, int | float) and value == value for value in column)
+    return [_whole(value) if are_numbers else value for value in column]
+
+
 def _whole(value: Any) -> Any:
-    """Return an id that was read as 7.0 as 7: a column of numbers with a gap becomes one of floats, also in CSV files."""
+    if isinstance(value, str):
+        return value[:-2] if re.fullmatch(r"[0-9]+\.0", value) else value
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

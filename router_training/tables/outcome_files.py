@@ -99,7 +99,14 @@ def _read_csv(raw: bytes, origin: str) -> Rows:
         raise DataError(_irregular(str(error).strip(), origin)) from error
     numbers = _csv_lines(frame)
     filled = ~((frame == "") | frame.isna()).all(axis=1).to_numpy(dtype=bool)
-    return Rows(frame[filled].reset_index(drop=True), origin, numbers[filled], "line")
+    return Rows(_with_whole_ids(frame[filled].reset_index(drop=True)), origin, numbers[filled], "line")
+
+
+def _with_whole_ids(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with 7.0 as 7 where all ids end so: numbers that were floats when the file was written."""
+    if "task_id" in frame and frame["task_id"].str.fullmatch(r"[0-9]+\.0").all():
+        frame["task_id"] = frame["task_id"].str.removesuffix(".0")
+    return frame
 
 
 def _irregular(said: str, origin: str) -> str:
