@@ -32,15 +32,16 @@ def cells(path: Path, choices: Choices) -> Cells:
     Raises:
         UsageError: if several scores are there and --score names none of them.
     """
-    scores, seen = _scores(path, choices.score), set[Any]()
+    scores, seen = _scores(path, choices.score), set[str]()
     for record in read_records(path, SUFFIXES):
         if isinstance(record, Rejected):
             yield record
             continue
         given = _snake(record.values)
-        known = given.get("id") is not None and given["id"] in seen
+        name = str(given.get("id"))
+        known = given.get("id") is not None and name in seen
         if str(given.get("type", "")).upper() == "GENERATION" and not known:
-            seen.add(given.get("id"))
+            seen.add(name)
             yield Cell(record.place, _fields(given, scores))
 
 
