@@ -6,7 +6,7 @@ from itertools import chain
 
 import pytest
 
-from router_training.contract import HASHED, DataError, Outcome
+from router_training.contract import HASHED, SHADOW, DataError, Outcome
 from router_training.outcomes import OutcomeTable
 from router_training.tables.merging import (
     LATER,
@@ -160,6 +160,15 @@ def test_a_model_asked_after_an_answer_of_the_first_choice_is_no_fair_sample():
     assert dict(merge_feedback(parts, [first, second]).left_out) == {LATER: 1}
     failed = replace(first, quality=None)
     assert merge_feedback(parts, [failed, second]).n_feedback == 1, "after a failure it is"
+
+
+def test_a_second_answer_in_the_shadow_leaves_out_nobody_who_stood_in_for_a_failed_first_choice():
+    parts = three_parts(gold())
+    prompt = parts.traffic.prompts[0]
+    failed = replace(said(prompt, quality=None), propensity=1.0, error="timeout")
+    stand_in = said(prompt, model="large")
+    shadow = replace(said(prompt, quality=0.2), propensity=0.05, source=SHADOW)
+    assert LATER not in merge_feedback(parts, [failed, stand_in, shadow]).left_out
 
 
 def test_feedback_of_one_half_life_counts_half():

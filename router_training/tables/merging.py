@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from router_training.contract import HASHED, Outcome
+from router_training.contract import HASHED, SHADOW, Outcome
 from router_training.outcomes import OutcomeTable
 from router_training.records.traces import utc
 from router_training.tables.near_duplicates import PREFIX, near_duplicate_groups
@@ -148,7 +148,8 @@ def merge_feedback(parts: Parts, feedback: Sequence[Outcome]) -> Merged:
 def _reasons(parts: Parts, feedback: Sequence[Outcome]) -> list[str | None]:
     """Say of each outcome why it may not be learned from, or None."""
     gate = _gate_prompts(parts, {outcome.prompt for outcome in feedback})
-    answered = {one.task_id for one in feedback if one.propensity is not None and one.quality is not None}
+    first = [one for one in feedback if one.propensity is not None and one.source != SHADOW]
+    answered = {one.task_id for one in first if one.quality is not None}
     rules: Mapping[str, Callable[[Outcome], bool]] = {
         "near-duplicate of a gate prompt": lambda one: one.prompt in gate,
         "prompt that was not kept": lambda one: not one.prompt.strip() or one.prompt.startswith(HASHED),
