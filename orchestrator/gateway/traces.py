@@ -55,7 +55,8 @@ class Traces:
     def __call__(self, record: RequestRecord) -> None:
         """Keep a finished request."""
         kept = redacted(record, self._privacy)
-        self._remember(kept)
+        if kept.shadow_of is None:  # nobody knows of the others, to ask for them
+            self._remember(kept)
         try:
             self._spool(kept)
         except OSError as error:

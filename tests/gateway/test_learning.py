@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import urllib.request
+from dataclasses import replace
 
 import pytest
 
@@ -106,6 +107,17 @@ def test_an_answer_is_compared_with_what_was_expected(upstream, second, tmp_path
         (0.0, "gold"),
     ]
     assert [one.reference for one in rows] == [None, said, "not that", "not that"]
+
+
+async def test_second_answers_push_no_request_out_of_memory(tmp_path, request_record):
+    traces = Traces(tmp_path, "full", 2)
+    for i in range(2):
+        traces(request_record(i))
+        traces(replace(request_record(100 + i), shadow_of=request_record(i).trace_id))
+    for file in tmp_path.glob("*/*.jsonl"):
+        file.unlink()
+    assert [(await traces.find(request_record(i).trace_id)).trace_id for i in range(2)]
+    traces.close()
 
 
 async def test_two_words_on_one_answer_at_once_are_both_kept(traces, request_record):
