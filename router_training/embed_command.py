@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 def embed(
     data: Annotated[
-        Path, typer.Argument(help="Outcomes, or tasks: .csv, .jsonl or .parquet, or a folder of such files.")
+        Path,
+        typer.Argument(
+            help="Outcomes (.csv, .jsonl, .parquet), or tasks, which may also lie in a folder of files."
+        ),
     ],
     out: Annotated[
         Path | None,

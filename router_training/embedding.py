@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from router_training.encoding.encoder_files import (
     read_settings,
     write_settings,
 )
-from router_training.encoding.encoder_source import EncoderSource, find_source
+from router_training.encoding.encoder_source import EncoderSource, find_source, no_progress_bars
 from router_training.encoding.vector_cache import Progress, VectorCache, cache_root
 
 DEFAULT_ENCODER = "all-MiniLM-L6-v2"
@@ -178,7 +178,7 @@ def _export(source: EncoderSource, precision: str, folder: Path) -> None:
         threads = torch.get_num_threads()
         torch.set_num_threads(1)  # two threads on a busy two-core machine wait for each other
         try:
-            with _no_progress_bars():
+            with no_progress_bars():
                 model = SentenceTransformer(
                     source.location,
                     device="cpu",
@@ -288,16 +288,3 @@ def _special_tokens(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
     full = tokenizer.encode("a").ids
     start = next(i for i in range(len(full)) if full[i : i + len(bare)] == bare)
     return full[:start], full[start + len(bare) :]
-
-
-@contextmanager
-def _no_progress_bars() -> Iterator[None]:
-    from transformers.utils import logging
-
-    was_on = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        if was_on:
-            logging.enable_progress_bar()  # type: ignore[no-untyped-call]

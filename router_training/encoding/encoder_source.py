@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,3 +83,17 @@ def _fingerprint(folder: Path) -> str:
 def _key(name: str, identity: str) -> str:
     digest = hashlib.sha256(f"{EXPORT_VERSION}\n{identity}".encode()).hexdigest()
     return f"{re.sub(r'[^A-Za-z0-9.-]+', '-', name)}-{digest[:12]}"
+
+
+@contextmanager
+def no_progress_bars() -> Iterator[None]:
+    """Let a model be loaded without bars on the screen."""
+    from transformers.utils import logging
+
+    was_on = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        if was_on:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
