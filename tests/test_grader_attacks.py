@@ -52,6 +52,8 @@ RIGHT = {
         ("I'd say C", choice("C", *"ABCDEFGHI", meanings=[f"word {n}" for n in range(9)])),
         ("Vitamin C", choice("B", *"ABC", meanings=["vitamin A", "vitamin C", "vitamin D"])),
         ("not negative but positive", SENTIMENT),
+        ("True: it is not false", choice("true", "true", "false")),
+        ("The statement isn't true. False.", choice("false", "true", "false")),
         ("The news had no effect on him.", choice("effect", "affect", "effect")),
     ],
     "exact_normalised": [
@@ -102,6 +104,8 @@ WRONG = {
     ],
     "choice": [
         ("not (B)", LETTER),
+        ("The answer is C, for B is right only at times", LETTER),
+        ("C, though some say B is right or correct", LETTER),
         ("B or C", LETTER),
         ("honey or milk", LETTER),
         ("A) a silk thread B) honey C) wool D) milk", LETTER),
@@ -110,6 +114,8 @@ WRONG = {
         ("The answer is Barcelona", LETTER),
         ("positive or negative", SENTIMENT),
         ("1" * 5000, choice("1", "1", "2")),
+        ("It is neither true nor false", choice("true", "true", "false")),
+        ("It is true or false", choice("true", "true", "false")),
         ("The sentiment is positive or neutral.", SENTIMENT),
         ("hardly positive", SENTIMENT),
         ("non-positive", SENTIMENT),

@@ -96,8 +96,8 @@ def _value(shown: str) -> Fraction:
 
 
 def _undisputed(text: str, pattern: re.Pattern[str], labels: list[str]) -> str | None:
-    """Return the label of a short text that does not merely repeat all labels."""
-    named = {normalise(match.group()) for match in pattern.finditer(text)}
+    """Return the label of a short text that does not merely repeat all labels; what it denies is not repeated."""
+    named = {normalise(match.group()) for match in affirmed(text, pattern)}
     if len(text.split()) > _SHORT or named >= {normalise(label) for label in labels}:
         return None
     return settled(text, pattern)
