@@ -18,6 +18,7 @@ from orchestrator.strategy_commands import evaluate, strategies
 from orchestrator.verifier_commands import app as verifiers
 from router_training.cli import Router, Seed, app as training
 from router_training.contract import PointsmanError, UsageError
+from router_training.records.local_records import without_password
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -219,9 +220,24 @@ def read_prompt(prompt: str) -> str:
 
 
 def main() -> Any:
-    """Run the command; an error that the user can mend is one sentence and exit code 2."""
+    """Run the command; an error that the user can mend, and one of MLflow, is one sentence and exit code 2."""
     try:
         app()
     except PointsmanError as error:
-        Console(stderr=True, highlight=False).print(f"pointsman: {error}", markup=False, soft_wrap=True)
-        sys.exit(2)
+        _fail(str(error))
+    except _of_mlflow() as error:
+        said = without_password(str(error).partition("\n")[0])
+        _fail(
+            f"MLflow's records cannot be used ({said}); see that they are whole and their server runs, then try again"
+        )
+
+
+def _fail(message: str) -> None:
+    Console(stderr=True, highlight=False).print(f"pointsman: {message}", markup=False, soft_wrap=True)
+    sys.exit(2)
+
+
+def _of_mlflow() -> tuple[type[Exception], ...]:
+    """Return what MLflow raises, nothing where no command has imported it."""
+    known = sys.modules.get("mlflow.exceptions")
+    return () if known is None else (known.MlflowException,)

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -51,3 +53,13 @@ def test_it_tells_who_serves_what_waits_and_every_figure_beside_its_threshold(ru
     page = " ".join(run("status", "--since", "2026-01-01")[1].split())
     assert "60 answers since 2026-01-01, 1 in shadow; 2 requests (0.0 of 1,000 MB) wait in spools" in page
     assert "3 were not kept" in page and "calibration error" in page
+
+
+@pytest.mark.parametrize("command", ["status", "rollback"])
+def test_records_that_mlflow_cannot_read_are_one_sentence(run, store, tmp_path, monkeypatch, command):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
+    with closing(sqlite3.connect(tmp_path / "records" / "mlflow.db")) as database:
+        database.execute("ALTER TABLE registered_models RENAME TO gone")
+    code, out, err = run(command)
+    assert (code, out) == (2, "") and "Traceback" not in err
+    assert err.splitlines()[-1].startswith("pointsman: MLflow's records cannot be used (")
