@@ -339,6 +339,13 @@ def test_litellm_logs_keep_cost_and_latency_unless_the_answer_came_from_a_cache(
     assert rows["Hi", "down"]["error"] == "boom"
 
 
+def test_langfuse_reads_an_observation_whose_id_is_no_text(tmp_path):
+    seen = {"id": ["o"], "trace_id": "t", "type": "GENERATION", "input": "Q", "model": "m", "output": "r"}
+    (tmp_path / "export.jsonl").write_text(lines(seen) + "\n" + lines(seen))
+    _, found = imported("langfuse", tmp_path / "export.jsonl", tmp_path)
+    assert found.n_outcomes == 1
+
+
 def test_langfuse_joins_observations_with_the_score_that_is_named(tmp_path):
     folder = tmp_path / "langfuse"
     folder.mkdir()
