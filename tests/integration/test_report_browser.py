@@ -20,7 +20,9 @@ pytestmark = pytest.mark.integration
 def judgement(two_kinds, two_kinds_policy, more_of_two_kinds, vector_folder):
     frame = more_of_two_kinds.take(range(300)).frame
     kinds = frame["prompt"].str.startswith("What").map({True: "sum", False: "poem"})
-    table = OutcomeTable.from_frame(frame.assign(task_type=kinds.mask(frame["task_id"].astype("string") < "t0010", "rare")))
+    table = OutcomeTable.from_frame(
+        frame.assign(task_type=kinds.mask(frame["task_id"].astype("string") < "t0010", "rare"))
+    )
     twin = twin_on(two_kinds_policy, two_kinds, table, seed=0, cache_dir=vector_folder)
     return judge_policy(
         two_kinds_policy, table, twin_p=twin.p_success, part="Judged.", n_boot=200, cache_dir=vector_folder
