@@ -94,6 +94,7 @@ class Spool:
         self.refused: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._unsynced, self._unnoted = 0, 0
+        self._is_given_up = False
         self._owner = _own(folder)
         self._file = (folder / OPEN).open("ab", buffering=0)
         self.seal()
@@ -163,6 +164,7 @@ class Spool:
             finally:
                 note_refused(self.folder, self._unnoted)
                 self._unnoted = 0
+                self._is_given_up = True
                 self._owner.close()
 
     def _fits(self, size: int, is_last: bool) -> bool:
@@ -189,6 +191,8 @@ class Spool:
 
     def _open(self) -> None:
         """Open the file that is written, where a full disk kept `seal` from doing so."""
+        if self._is_given_up:
+            raise OSError(f"{self.folder} was given up, and may be another process's by now")
         if self._file.closed:
             self._file = (self.folder / OPEN).open("ab", buffering=0)
 

@@ -84,6 +84,14 @@ def test_room_that_another_process_makes_is_noticed(tmp_path, request_record):
         Spool(tmp_path, most_bytes=0)
 
 
+def test_a_folder_that_was_given_up_is_not_written_any_more(tmp_path, request_record):
+    spool = Spool(tmp_path)
+    spool.close()
+    with Spool(tmp_path), pytest.raises(OSError, match="was given up"):
+        spool(request_record(0))
+    assert ids_in(tmp_path) == []
+
+
 def test_what_waited_before_a_restart_counts(tmp_path, request_record):
     spool, n = filled(tmp_path, 20_000, request_record)
     spool.close()
