@@ -126,9 +126,13 @@ def collect(
 def rollback() -> None:
     """Let the previous champion serve again; running gateways take it within seconds.
 
+    A second rollback undoes the first.
+
     Example: pointsman rollback
     """
     from router_training.tracking import open_store  # spares mlflow
 
     now, before = open_store().roll_back()
-    Console().print(f"Version {before} is champion again, as it was before version {now}.")
+    Console(soft_wrap=True).print(
+        f"Version {before} is champion again, as it was before version {now}; the next rollback returns to version {now}."
+    )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -17,6 +18,15 @@ from orchestrator.feedback import OPEN, SEALED, lines_in, refused_in, waiting_by
 from orchestrator.settings import Settings
 from router_training.contract import SHADOW
 from router_training.retrain_command import moment
+
+if TYPE_CHECKING:
+    from router_training.drift import Figure
+
+GRADE = "grade recent answers in a file of outcomes, then run `pointsman retrain DATA --gold GRADED`"
+REMEDIES = {
+    "failures": "look at the endpoint: grading mends no failed call; run `pointsman doctor`",
+    "prices": "the cards' prices may be old; run `pointsman models check --models MODELS`",
+}
 
 
 def status(
@@ -72,12 +82,17 @@ def status(
         style = "bold red" if one.is_over else None
         page.add_row(one.name, now, f"{one.at_most:g}", f"{one.n:,}", one.meaning, style=style)
     Console().print(page)
-    over = [one.name for one in figures if one.is_over]
-    if over:
-        Console().print(
-            f"Over the threshold: {', '.join(over)}. Grade some recent answers and run `pointsman retrain --gold`.",
-            style="bold",
-        )
+    for sentence in advice(figures):
+        Console().print(sentence, style="bold", markup=False, highlight=False, soft_wrap=True)
+
+
+def advice(figures: Sequence[Figure]) -> list[str]:
+    """Return a sentence for each remedy that figures over their thresholds need; capitals stand for the reader's files."""
+    over: dict[str, list[str]] = {}
+    for one in figures:
+        if one.is_over:
+            over.setdefault(REMEDIES.get(one.key, GRADE), []).append(one.name)
+    return [f"Over the threshold: {', '.join(names)}: {remedy}." for remedy, names in over.items()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.feedback import Spool, note_refused
+from orchestrator.status_command import advice
+from router_training.drift import Figure
 
 
 @pytest.fixture
@@ -63,3 +65,36 @@ def test_records_that_mlflow_cannot_read_are_one_sentence(run, store, tmp_path, 
     code, out, err = run(command)
     assert (code, out) == (2, "") and "Traceback" not in err
     assert err.splitlines()[-1].startswith("pointsman: MLflow's records cannot be used (")
+
+
+def test_the_advice_is_about_what_is_over_its_threshold_and_nothing_else():
+    def figure(key, name, value):
+        return Figure(key, name, value, at_most=0.2, n=60, meaning="")
+
+    calm = [figure("failures", "failures", 0.1), figure("prices", "prices", None)]
+    assert advice(calm) == []
+    (failing,) = advice([figure("failures", "failures of large", 0.5), *calm])
+    assert "failures of large" in failing and "`pointsman doctor`" in failing and "retrain" not in failing
+    (priced,) = advice([figure("prices", "prices", 0.9)])
+    assert "`pointsman models check --models MODELS`" in priced
+    (drifted,) = advice(
+        [
+            figure("calibration_error", "calibration error", 0.5),
+            figure("task_types", "mix of task types", 0.5),
+        ]
+    )
+    assert drifted.startswith("Over the threshold: calibration error, mix of task types: ")
+    assert "`pointsman retrain DATA --gold GRADED`" in drifted
+
+
+@pytest.mark.usefixtures("records")
+def test_a_rollback_says_that_the_next_one_undoes_it(run, tmp_path):
+    from router_training.tracking import open_store
+
+    store = open_store()
+    store.promote(store.log_training(tmp_path / "policy").version)
+    back = (
+        "Version 1 is champion again, as it was before version 2; the next rollback returns to version 2.\n"
+    )
+    assert run("rollback")[:2] == (0, back)
+    assert "Version 2 is champion again" in run("rollback")[1]
