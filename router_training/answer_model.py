@@ -64,6 +64,9 @@ class AnswerModel:
     ) -> FloatArray:
         """Return the probability that each answer is right, shape (n,); an empty answer never is.
 
+        Having learnt from n answers it is never surer than (n + 1) / (n + 2), however well they could be told apart
+        (Laplace's rule of succession, 1774).
+
         Args:
             prompts: what was asked.
             answers: what was said.
@@ -91,7 +94,14 @@ class AnswerModel:
         inputs = self.scale.inputs(asked)
         p = sigmoid(0.5 * (inputs @ self.weights + self.intercept + self.trees.score(inputs)))
         empty = np.array([is_empty(answer) for answer in answers], dtype=bool)
-        return np.where(empty, 0.0, self.calibration.apply(p[:, None])[:, 0])
+        surest = (self.n_answers + 1) / (self.n_answers + 2)
+        calibrated = np.clip(self.calibration.apply(p[:, None])[:, 0], 1.0 - surest, surest)
+        return np.where(empty, 0.0, calibrated)
+
+    @property
+    def n_answers(self) -> int:
+        """How many graded answers it was learnt from."""
+        return int(self.metadata["n_answers"])
 
     def save(self, path: Path | str) -> None:
         """Write a folder that `load_answer_model` reads; no pickle.

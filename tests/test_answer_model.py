@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -21,6 +23,15 @@ def test_a_sound_answer_is_trusted_more_than_one_that_breaks_off(model):
 
 def test_an_empty_answer_is_never_right(model):
     assert model.confidence([PROMPT] * 2, ["", " \n"], [0.99] * 2, ["large"] * 2).tolist() == [0.0, 0.0]
+
+
+def test_nothing_is_surer_than_the_number_of_answers_seen_allows(model):
+    steep = replace(model, intercept=1e3)
+    vague = replace(steep, metadata={**model.metadata, "n_answers": 90})
+    sure = [one.confidence(["What is 2 + 2?"], ["4"], [0.9], ["small"])[0] for one in (steep, vague)]
+    assert sure[1] == pytest.approx(91 / 92) and sure[0] == pytest.approx(1.0, abs=0.01)
+    never = replace(vague, intercept=-1e3).confidence(["What is 2 + 2?"], ["4"], [0.9], ["small"])[0]
+    assert never == pytest.approx(1 / 92)
 
 
 def test_no_answers_have_no_confidence(model):

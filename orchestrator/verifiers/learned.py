@@ -9,6 +9,9 @@ from typing import ClassVar, Protocol
 
 from router_training.contract import Attempt, Evidence, FloatArray, Forecast, Task
 
+FEW = 300
+"""Below so many graded answers the reason says how many there were."""
+
 
 class AnswerModel(Protocol):
     """P(success | prompt, answer): see router_training.answer_model."""
@@ -44,7 +47,7 @@ class Verifier:
                 [attempt.completion_tokens],
             )[0]
         )
-        reason = (
-            f"answers like this one were right {p_correct:.0%} of the time; forecast {forecast.p_success:.0%}"
-        )
+        seen = getattr(self.model, "n_answers", FEW)
+        few = f", learnt from only {seen:,} answers" if seen < FEW else ""
+        reason = f"answers like this one were right {p_correct:.0%} of the time{few}; forecast {forecast.p_success:.0%}"
         return Evidence("learned", p_correct, reason, latency_s=time.perf_counter() - start)
