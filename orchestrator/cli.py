@@ -174,7 +174,10 @@ def demo(
     requests: Annotated[int, typer.Option("--requests", min=1, help="Requests to answer at most.")] = 300,
     seed: Seed = 0,
 ) -> None:
-    """Run the main job on the starter data set: train, judge, answer, log, retrain. Well under a minute."""
+    """Run the main job on the starter data set: train, judge, answer, log, retrain. Well under a minute.
+
+    A champion that learned from other data stays: the demo then registers and logs in records of its own under --out.
+    """
     from orchestrator.demo import run_demo  # spares everything
 
     run_demo(Console(), data=data, out=out, requests=requests, seed=seed)

@@ -19,15 +19,16 @@ from orchestrator.models import recorded_models
 from orchestrator.pages import path_tree
 from orchestrator.verifiers import standard
 from router_training.catalogue import load_catalogue
-from router_training.contract import RequestRecord
+from router_training.contract import DataError, RequestRecord
 from router_training.embedding import load_encoder
 from router_training.outcomes import OutcomeTable, load_outcomes
-from router_training.policy import Policy
+from router_training.policy import Policy, load_policy
+from router_training.records.champion_pointer import read_pointer
 from router_training.report import render_candidates, render_table
 from router_training.retrain_command import print_verdict
 from router_training.retraining import retrain
 from router_training.serving import versioned
-from router_training.tables.merging import three_parts
+from router_training.tables.merging import learned_from, three_parts
 from router_training.terminal import progress_bars
 from router_training.tracking import Store, open_store
 from router_training.training import Trained, record, train_router
@@ -58,7 +59,7 @@ def run_demo(console: Console, *, data: Path, out: Path, requests: int = 300, se
     table = load_outcomes(data)
     _show_outcomes(console, table, data)
     trained = _train(stage, table)
-    store, version = _register(console, trained, seed)
+    store, version = _register(stage, table, trained)
     records = _answer(stage, table, trained, versioned(trained.policy, version))
     _log(console, store, out, records)
     _retrain(stage, store, table, trained)
@@ -105,14 +106,46 @@ def _train(stage: Stage, table: OutcomeTable) -> Trained:
     return trained
 
 
-def _register(console: Console, trained: Trained, seed: int) -> tuple[Store, str]:
+def _register(stage: Stage, table: OutcomeTable, trained: Trained) -> tuple[Store, str]:
+    console = stage.console
     console.rule("4 of 6: register it in MLflow")
     with console.status("opening the records (the first time takes some seconds)"):
-        store = open_store()
-        version = record(trained, store, seed=seed)
+        store, kept = records_for(table, stage.out)
+        version = record(trained, store, seed=stage.seed)
+    if kept is not None:
+        console.print(kept, style="bold")
     serves = "and is champion" if trained.evaluation.pays else "but does not beat every constant: no champion"
     console.print(f"Version {version} is in the registry at {store.place} {serves}.")
     return store, version
+
+
+def records_for(table: OutcomeTable, out: Path) -> tuple[Store, str | None]:
+    """Return where the demo registers and logs, and a sentence where that is a place of its own.
+
+    A champion that did not learn from the demo's table serves somebody: neither it nor its feedback is touched, and
+    the demo's records lie under `out`.
+    """
+    store, champion = open_store(), read_pointer()
+    if champion is None or _is_taught_by(store, table):
+        return store, None
+    own = open_store(f"sqlite:///{out / 'records' / 'mlflow.db'}")
+    return own, (
+        f"The champion in {store.place}, version {champion.version}, did not learn from the demo's data, so it stays: "
+        f"the demo keeps its own versions and feedback beside, in {own.place}."
+    )
+
+
+def _is_taught_by(store: Store, table: OutcomeTable) -> bool:
+    """Tell whether the champion learned from this table; one that cannot be read is somebody else's."""
+    try:
+        champion = store.champion()
+        policy = None if champion is None else load_policy(champion.path)
+    except DataError:
+        return False
+    if policy is None:
+        return True
+    seed = int(policy.metadata.get("seed", 0))
+    return learned_from(policy, three_parts(table, seed).train)
 
 
 def _answer(stage: Stage, table: OutcomeTable, trained: Trained, policy: Policy) -> list[RequestRecord]:
