@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from router_training.contract import Catalogue
     from router_training.judging.joint_evaluation import JointEvaluation
     from router_training.outcomes import OutcomeTable
+    from router_training.training import Trained
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -112,12 +113,19 @@ def train(
         if trained.refusal is not None:
             role = "no champion: what was asked could not be promised"
         console.print(f"MLflow ({store.place}) keeps it as version {version}, {role}.")
-    console.print(f"The router, report.html, evaluation.json and the pictures are in {out}.")
-    _print_joint(console, trained.compared, out)
+    _print_place(console, trained)
     if trained.refusal is not None:
         raise DataError(trained.refusal)
     if claim is not None:
         console.print(trained.policy.promise_status().sentence, style="bold")
+
+
+def _print_place(console: Console, trained: Trained) -> None:
+    """Print where a router was written, which one it replaced there, and what comparing answers comes to."""
+    if trained.replaced is not None:
+        console.print(trained.replaced, markup=False)
+    console.print(f"The router, report.html, evaluation.json and the pictures are in {trained.folder}.")
+    _print_joint(console, trained.compared, trained.folder)
 
 
 def evaluate_router(data: Path, router: Path | None, models: Path | None, out: Path, resamples: int) -> None:

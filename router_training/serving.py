@@ -8,6 +8,7 @@ from pathlib import Path
 from router_training.answer_model import AnswerModel, load_answer_model
 from router_training.contract import Catalogue, UsageError
 from router_training.joint_model import JOINT_FOLDER, JointModel, load_joint_model
+from router_training.learning.policy_files import ARRAYS_FILE, MANIFEST_FILE
 from router_training.policy import Policy, load_policy
 
 
@@ -50,7 +51,12 @@ def versioned(policy: Policy, version: str) -> Policy:
 
 
 def _read(policy: Path, answers: Path | None, origin: str, catalogue: Catalogue | None) -> Opened:
-    answer_model = load_answer_model(answers) if answers is not None and answers.is_dir() else None
+    answer_model = load_answer_model(answers) if answers is not None and _is_saved(answers) else None
     compared = None if answers is None else answers / JOINT_FOLDER
-    joint = load_joint_model(compared) if compared is not None and compared.is_dir() else None
+    joint = load_joint_model(compared) if compared is not None and _is_saved(compared) else None
     return Opened(load_policy(policy, catalogue), answer_model, joint, origin)
+
+
+def _is_saved(folder: Path) -> bool:
+    """Tell whether a model was saved there, even if only in part; what else lies there is no model."""
+    return any((folder / name).is_file() for name in (MANIFEST_FILE, ARRAYS_FILE))

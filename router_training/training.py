@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from router_training.answer_model import AnswerModel, fit_on_answers
 from router_training.contract import Catalogue, DataError, UsageError
+from router_training.earlier import remove_earlier
 from router_training.embedding import Encoder
 from router_training.evaluation import default_dials
 from router_training.guarantee import Claim, make_promise
@@ -37,6 +38,7 @@ class Trained:
     `folder` holds policy/, answer_model/ and the files of `write_judgement`. `joint` and
     `compared`, its judgement (joint.json, joint.png), are None where too few tasks have an answer of every model.
     `refusal` says why what was asked could not be promised; None where it is, or nothing was asked.
+    `replaced` says which router was in the folder before; None where there was none.
     """
 
     policy: Policy
@@ -48,6 +50,7 @@ class Trained:
     folder: Path
     refusal: str | None = None
     compared: JointEvaluation | None = None
+    replaced: str | None = None
 
     @property
     def serves(self) -> bool:
@@ -103,6 +106,7 @@ def train_router(
         cache_dir=cache_dir,
         progress=_part(progress, "test"),
     )
+    replaced = remove_earlier(folder)
     policy.save(folder / "policy")
     if answer_model is not None:
         answer_model.save(folder / "answer_model")
@@ -110,7 +114,9 @@ def train_router(
         joint.save(folder / "answer_model" / JOINT_FOLDER)
     write_judgement(judgement, folder)
     compared = judge_joint(policy, answer_model, joint, test, folder, seed=seed)
-    return Trained(policy, answer_model, joint, judgement.evaluation, train, test, folder, refusal, compared)
+    return Trained(
+        policy, answer_model, joint, judgement.evaluation, train, test, folder, refusal, compared, replaced
+    )
 
 
 def judge_joint(
