@@ -65,14 +65,14 @@ def report(
     from router_training.reporting.files import FIGURES, PAGE, REPORTS
     from router_training.reporting.story import saving_sentence
     from router_training.reporting.summary import compared
-    from router_training.serving import open_router
+    from router_training.serving import open_for
     from router_training.training import judge
 
     console = Console()
     table = load_outcomes(data)
     catalogue = read_catalogue(models, data, table)
-    opened = open_router(router, catalogue)
-    others = [open_router(None if one == CHAMPION else Path(one), catalogue) for one in against or ()]
+    opened = open_for(table, router, catalogue)
+    others = [open_for(table, None if one == CHAMPION else Path(one), catalogue) for one in against or ()]
     told: list[Comparison] = []
 
     def compare_with(part: OutcomeTable) -> Comparison:

@@ -80,12 +80,12 @@ def _evaluate_strategies(
     from orchestrator.replay import record, replay  # spares langgraph, 1.6 s
     from orchestrator.strategy_report import render_strategies, report, write_strategies
     from router_training.outcomes import load_outcomes
-    from router_training.serving import open_router
+    from router_training.serving import open_for
     from router_training.training import judged_part
 
     console = Console()
     table = load_outcomes(data)
-    opened = open_router(router, read_catalogue(models, data, table))
+    opened = open_for(table, router, read_catalogue(models, data, table))
     part, sentence = judged_part(opened.policy, table)
     with progress_bars(console) as progress:
         recordings = record(opened.policy, opened.answer_model, part, progress, joint=opened.joint)

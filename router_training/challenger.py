@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -28,15 +29,15 @@ class Verdict:
     the champion was trained from other gold or another split, so that it may know some of the gate's tasks, which can
     only flatter it. `rules` say what had to hold, `noise` how labels were corrected, `biases` how the verifier errs, and
     `promise` what becomes of the champion's promise; None where it made none. `n_gold_traces` counts the traces of
-    requests that a gold grade stands on now.
+    requests that a gold grade stands on now, and `left_out` the rows of feedback that taught nothing, by reason.
     """
 
     promoted: bool
     reason: str
     n_gold: int
     n_feedback: int
-    n_left_out: int
     n_gate_tasks: int
+    left_out: Mapping[str, int] = field(default_factory=dict)
     gate_is_unseen: bool = True
     dial: float = OPERATING_DIAL
     difference: Interval | None = None
@@ -52,6 +53,11 @@ class Verdict:
     promise: str | None = None
     dry_run: bool = False
     n_gold_traces: int = 0
+
+    @property
+    def n_left_out(self) -> int:
+        """How many rows of feedback taught nothing."""
+        return sum(self.left_out.values())
 
 
 def judged(

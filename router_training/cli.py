@@ -132,13 +132,12 @@ def evaluate_router(data: Path, router: Path | None, models: Path | None, out: P
     """Judge a router on outcomes it was not trained on, and print and write what was found."""
     from router_training.outcomes import load_outcomes
     from router_training.report import render_slices, render_table
-    from router_training.serving import open_router
+    from router_training.serving import open_for
     from router_training.training import judge, judge_joint, judged_part
 
     console = Console()
     table = load_outcomes(data)
-    catalogue = read_catalogue(models, data, table)
-    opened = open_router(router, catalogue)
+    opened = open_for(table, router, read_catalogue(models, data, table))
     with progress_bars(console) as progress:
         found = judge(opened.policy, table, out, n_boot=resamples, progress=progress)
     test, _ = judged_part(opened.policy, table)

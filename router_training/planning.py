@@ -14,7 +14,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from router_training.catalogue import require_cards
+from router_training.catalogue import price_digest, require_cards
 from router_training.contract import Catalogue, DataError, UsageError
 from router_training.judging.curves import Hull, aiq, best_constant, hull_lift, upper_hull
 from router_training.learning.held_out import HeldOut
@@ -57,7 +57,7 @@ class Assumed:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What planning needs of a policy: the tasks that training held out, the cards, and what a dial weighs."""
+    """What planning needs of a policy: tasks of its training part with forecasts made without them, the cards, and what a dial weighs."""
 
     models: tuple[str, ...]
     held_out: HeldOut
@@ -141,6 +141,12 @@ def changed(
     require_cards(cards, models)
     arrays = {name: array[:, kept] for name, array in plan.held_out.to_arrays().items()}
     return Plan(models, HeldOut.from_arrays(arrays), {name: cards[name] for name in models}, plan.usd_scale)
+
+
+def differs(plan: Plan, other: Plan) -> bool:
+    """Tell whether two plans differ in their models or in a price."""
+    digests = [price_digest({name: one.catalogue[name] for name in one.models}) for one in (plan, other)]
+    return digests[0] != digests[1]
 
 
 def _with(plan: Plan, one: Assumed) -> Plan:

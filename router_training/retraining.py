@@ -17,12 +17,13 @@ import numpy as np
 
 from router_training.catalogue import price_digest
 from router_training.challenger import Verdict, judged
-from router_training.contract import Catalogue, DataError, FloatArray, Outcome
+from router_training.contract import Catalogue, FloatArray, Outcome
 from router_training.embedding import Encoder
 from router_training.judging import gate
 from router_training.learning.selection import Candidate
 from router_training.outcomes import OutcomeTable
 from router_training.policy import Policy, fit_policy, load_policy
+from router_training.serving import require_outcomes
 from router_training.tables.grades import gold_grades
 from router_training.tables.merging import (
     GOLD_DIGEST,
@@ -111,7 +112,7 @@ def retrain(
         "nothing new to learn from: the champion was trained on this very gold and feedback",
         n_gold=len(parts.train),
         n_feedback=merged.n_feedback,
-        n_left_out=sum(merged.left_out.values()),
+        left_out=merged.left_out,
         n_gate_tasks=len(parts.gate),
         gate_is_unseen=serving is None or learned_from(serving, base.train),
         champion_version=None if champion is None else champion.version,
@@ -183,14 +184,14 @@ def _forecast(heard: Sequence[Outcome], serving: Policy | None) -> FloatArray:
 
 
 def _serving(champion: ChampionPolicy, catalogue: Catalogue, table: OutcomeTable) -> Policy:
-    policy = load_policy(champion.path, catalogue=catalogue)
-    unknown = [model for model in policy.models if model not in table.models]
-    if unknown:
-        raise DataError(
-            f"the champion (version {champion.version}) chooses {unknown[0]!r}, of which {table.origin} has no "
-            "outcomes; give gold outcomes of every model it chooses, or train anew with `pointsman train`"
-        )
-    return policy
+    policy = load_policy(champion.path)
+    require_outcomes(
+        policy,
+        f"the champion (version {champion.version})",
+        table,
+        f"give gold outcomes of every model it chooses, or train anew: `pointsman train {table.origin}`",
+    )
+    return policy.with_catalogue(catalogue)
 
 
 def _register(

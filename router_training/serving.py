@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from router_training.answer_model import AnswerModel, load_answer_model
-from router_training.contract import Catalogue, UsageError
+from router_training.contract import Catalogue, DataError, UsageError
 from router_training.joint_model import JOINT_FOLDER, JointModel, load_joint_model
 from router_training.learning.policy_files import ARRAYS_FILE, MANIFEST_FILE
+from router_training.listing import listed
 from router_training.policy import Policy, load_policy
+
+if TYPE_CHECKING:
+    from router_training.outcomes import OutcomeTable
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,39 @@ def open_router(folder: Path | None = None, catalogue: Catalogue | None = None) 
     origin = f"champion, version {champion.version}"
     opened = _read(champion.path, champion.answer_model_path, origin, catalogue)
     return replace(opened, policy=versioned(opened.policy, champion.version))
+
+
+def open_for(table: OutcomeTable, folder: Path | None = None, catalogue: Catalogue | None = None) -> Opened:
+    """Return what `open_router` does, for use on outcomes of the models that the router chooses among.
+
+    Raises:
+        DataError: as `open_router`; if the table has no outcomes of one of the models, or the catalogue lacks one.
+        UsageError: as `open_router`.
+    """
+    opened = open_router(folder)
+    require_outcomes(
+        opened.policy,
+        f"this router ({opened.origin})",
+        table,
+        f"pass with --router the folder of one that does, or train one: `pointsman train {table.origin}`",
+    )
+    return opened if catalogue is None else replace(opened, policy=opened.policy.with_catalogue(catalogue))
+
+
+def require_outcomes(policy: Policy, who: str, table: OutcomeTable, remedy: str) -> None:
+    """Check that a table has outcomes of every model that a policy chooses among.
+
+    Raises:
+        DataError: if it has none, or of some only, with the remedy.
+    """
+    known = [name for name in policy.models if name in table.models]
+    if len(known) == len(policy.models):
+        return
+    has = f"only {listed(known)}" if known else "none"
+    raise DataError(
+        f"{who} chooses among {listed(policy.models)}, of which {table.origin} has {has} "
+        f"(its models are {listed(table.models)}); {remedy}"
+    )
 
 
 def versioned(policy: Policy, version: str) -> Policy:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -43,7 +43,7 @@ def render_verdict(verdict: Verdict) -> Table:
     table = Table(
         title=f"Gate: {verdict.n_gate_tasks:,} gold tasks {seen}, dial {verdict.dial:.2f}",
         title_justify="left",
-        caption=f"{taught}; {verdict.n_left_out:,} feedback rows were left out.",
+        caption=f"{taught}; {_left_out(verdict.left_out)}.",
         caption_justify="left",
     )
     table.add_column("")
@@ -57,3 +57,10 @@ def render_verdict(verdict: Verdict) -> Table:
         figures = ("-", "-") if point is None else (f"{point[1]:.3f}", f"{point[0] * 1000:.4g}")
         table.add_row(name, version or "-", *figures)
     return table
+
+
+def _left_out(reasons: Mapping[str, int]) -> str:
+    """Return how many rows of feedback taught nothing, and why, the commonest reason first."""
+    said = f"{sum(reasons.values()):,} feedback rows were left out"
+    counts = sorted(reasons.items(), key=lambda one: (-one[1], one[0]))
+    return f"{said}: {', '.join(f'{reason} ({n:,})' for reason, n in counts)}" if counts else said

@@ -14,6 +14,11 @@ from rich.table import Table
 if TYPE_CHECKING:
     from router_training.planning import Frontier, Plan
 
+UNCHANGED = (
+    "Nothing is changed, so there is nothing to compare; give other prices with --prices, or another set of models "
+    "with --add-model and --drop-model."
+)
+
 
 def what_if(
     router: Annotated[
@@ -39,13 +44,13 @@ def what_if(
 ) -> None:
     """Show the frontier of cost and quality at other prices or with other models, without training anything.
 
-    The figures are of the tasks that training held out, with forecasts made without them. What a model without outcomes would
+    The figures are of tasks of the training part, each forecast by models that were fitted without it. What a model without outcomes would
     do is an assumption; for facts, label 40 tasks and use add-model.
 
     Example: pointsman what-if --router runs/router --prices new.toml --add-model cheaper=qwen-coder-1.5b
     """
     from router_training.catalogue import load_catalogue  # spares scipy
-    from router_training.planning import Assumed, changed, frontier, read_plan
+    from router_training.planning import Assumed, changed, differs, frontier, read_plan
 
     assumed = [Assumed.parse(text) for text in add or ()]
     catalogue = None if prices is None else load_catalogue(prices)
@@ -58,7 +63,8 @@ def what_if(
         return
     console = Console()
     console.print(render_plans(plan, before, after))
-    console.print(sentence(before, after), style="bold", markup=False, highlight=False)
+    said = sentence(before, after) if differs(plan, other) else UNCHANGED
+    console.print(said, style="bold", markup=False, highlight=False)
 
 
 def _folder(router: Path | None) -> Path:
@@ -75,7 +81,10 @@ def _folder(router: Path | None) -> Path:
 
 def render_plans(plan: Plan, before: Frontier, after: Frontier) -> Table:
     """Return a row per single model and per share of the best one's quality, before and after."""
-    table = Table(title=f"On {len(plan.held_out):,} tasks that training held out", title_justify="left")
+    table = Table(
+        title=f"On {len(plan.held_out):,} tasks of the training part, each forecast by models fitted without it",
+        title_justify="left",
+    )
     table.add_column("who answers", overflow="fold")
     for name in ("quality", "USD per 1,000", "quality then", "USD per 1,000 then"):
         table.add_column(name, justify="right")

@@ -94,10 +94,14 @@ def test_nothing_like_a_gate_prompt_is_learned_from():
 
 def test_failures_blank_prompts_and_unknown_models_teach_nothing():
     parts = three_parts(gold())
-    merged = merge_feedback(parts, [said("A", quality=None), said(" "), said("B", model="unheard of")])
+    failed = replace(said("A", quality=None), error="down")
+    merged = merge_feedback(
+        parts, [failed, said("A", quality=None), said(" "), said("B", model="unheard of")]
+    )
     assert merged.table.digest == parts.train.digest
     assert dict(merged.left_out) == {
-        "no answer, or no label": 1,
+        "no answer: the call failed": 1,
+        "answer without a label": 1,
         "prompt that was not kept": 1,
         "model without gold outcomes": 1,
     }

@@ -2,6 +2,7 @@
 
 import json
 
+import pandas as pd
 import pytest
 
 
@@ -55,7 +56,30 @@ def test_what_if_shows_both_frontiers(run, router, tmp_path):
     prices.write_text("[models.large]\nusd_per_mtok_in = 1.0\nusd_per_mtok_out = 2.0\n")
     code, out, _ = run("what-if", "--router", router, "--prices", prices, "--add-model", "other=small+0.05")
     assert code == 0 and "always other" in out and "With these changes" in out
+    assert "tasks of the training part, each forecast by models fitted without it" in out
     code, out, _ = run("what-if", "--router", router, "--drop-model", "nobody")
     assert code == 2
     code, out, _ = run("what-if", "--router", router, "--prices", prices, "--json")
     assert {"schema", "before", "after"} == set(json.loads(out))
+
+
+def test_what_if_without_a_change_says_that_there_is_nothing_to_compare(run, router, tmp_path):
+    unused = tmp_path / "unused.toml"
+    unused.write_text("[models.nobody]\nusd_per_mtok_in = 1.0\nusd_per_mtok_out = 2.0\n")
+    for words in ((), ("--prices", unused)):
+        code, out, _ = run("what-if", "--router", router, *words)
+        assert code == 0 and "Nothing is changed" in out and "With these changes" not in out
+
+
+@pytest.mark.parametrize("command", ["report", "evaluate"])
+@pytest.mark.parametrize(("other", "has"), [("small", "only small"), ("tiny", "none")])
+def test_outcomes_of_other_models_than_the_router_chooses_among_are_named(
+    run, outcomes, router, tmp_path, command, other, has
+):
+    own = tmp_path / "own.parquet"
+    frame = pd.read_parquet(outcomes)
+    models = {"large": "huge", "small": other}
+    frame.assign(model=frame["model"].map(models)).to_parquet(own)
+    code, _, err = run(command, own, "--router", router, "--out", tmp_path / "out")
+    assert code == 2 and f"chooses among large, small, of which {own} has {has} (" in err
+    assert f"this router ({router})" in err and "--router" in err and f"`pointsman train {own}`" in err

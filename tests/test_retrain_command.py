@@ -54,10 +54,10 @@ def test_the_page_shows_every_rule_and_only_task_types_that_are_surely_off():
     verdict = Verdict(
         False,
         "it does not pass",
-        1,
-        2,
-        3,
-        4,
+        n_gold=1,
+        n_feedback=2,
+        n_gate_tasks=4,
+        left_out={"answer without a label": 3},
         rules=rules,
         biases=biases,
         noise="labels were corrected",
@@ -68,5 +68,6 @@ def test_the_page_shows_every_rule_and_only_task_types_that_are_surely_off():
     print_verdict(console, verdict)
     page = " ".join(console.export_text().split())
     assert "loss on poems (worth) │ -0.2000 │ -0.3000 to -0.1000 │ value > -0.05 │ 40 │ no" in page
+    assert "3 feedback rows were left out: answer without a label (3)." in page
     assert "│ small │" in page and "│ poems │" in page and "│ sums" not in page
     assert "Labels were corrected. None. The assessment gold stands on 1,234 traces. it does not pass" in page

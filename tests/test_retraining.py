@@ -266,7 +266,9 @@ def test_the_verdict_is_a_run(loop, crown, store, table):
 def test_a_champion_with_a_model_that_gold_does_not_know_is_a_data_error(loop, crown, table):
     crown(three_parts(table).train)
     renamed = table.frame.assign(model=table.frame["model"].replace("large", "larger"))
-    with pytest.raises(DataError, match="chooses 'large', of which the outcomes has no"):
+    with pytest.raises(
+        DataError, match=r"chooses among large, small, of which the outcomes has only small \(.*train anew"
+    ):
         loop([], on=OutcomeTable.from_frame(renamed))
 
 

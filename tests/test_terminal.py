@@ -12,17 +12,15 @@ JUDGED = Verdict(
     "wins",
     n_gold=1200,
     n_feedback=300,
-    n_left_out=7,
+    left_out={"answer without a label": 2, "near-duplicate of a gate prompt": 5},
     n_gate_tasks=400,
     challenger=(0.002, 0.75),
     champion=(0.004, 0.5),
     version="3",
     champion_version="2",
 )
-NOBODY = Verdict(False, "nothing new", n_gold=1200, n_feedback=0, n_left_out=7, n_gate_tasks=400)
-FLATTERED = Verdict(
-    False, "loses", n_gold=12, n_feedback=3, n_left_out=0, n_gate_tasks=4, gate_is_unseen=False
-)
+NOBODY = Verdict(False, "nothing new", n_gold=1200, n_feedback=0, n_gate_tasks=400, left_out={"without": 7})
+FLATTERED = Verdict(False, "loses", n_gold=12, n_feedback=3, n_gate_tasks=4, gate_is_unseen=False)
 
 
 def printed(verdict):
@@ -34,7 +32,11 @@ def printed(verdict):
 def test_both_sides_stand_with_version_quality_and_price():
     page = printed(JUDGED)
     assert "400 gold tasks that neither side has seen" in page
-    assert "learned from 1,200 gold tasks and 300 answers" in page and "7 feedback rows" in page
+    assert "learned from 1,200 gold tasks and 300 answers" in page
+    assert (
+        "; 7 feedback rows were left out: near-duplicate of a gate prompt (5), answer without a label (2)."
+        in page
+    )
     assert page.index("2 │ 0.500 │ 4") < page.index("3 │ 0.750 │ 2")
 
 
@@ -44,7 +46,8 @@ def test_where_no_challenger_was_trained_the_page_claims_none():
 
 
 def test_a_gate_that_the_champion_may_know_is_not_called_unseen():
-    assert "of which the champion may know some" in printed(FLATTERED)
+    page = printed(FLATTERED)
+    assert "of which the champion may know some" in page and "; 0 feedback rows were left out." in page
 
 
 def test_a_bar_per_label_ends_where_the_work_does():

@@ -1,12 +1,15 @@
 """What verifiers are worth on graded answers, and how biased a judge is."""
 
+import io
 import json
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from orchestrator.judge_calibration import append_reply, ask_all, draw_cases, read_replies, verdicts
-from orchestrator.verifier_report import look, report
+from orchestrator.verifier_commands import _table
+from orchestrator.verifier_report import COLUMNS, FINDING_COLUMNS, look, report
 from router_training.answer_model import fit_answer_model
 from router_training.contract import Attempt, DataError, UsageError
 from router_training.judging.judge_bias import USUAL_BIAS, Verdict, load_bias, measure_bias
@@ -103,3 +106,13 @@ def test_a_line_that_is_no_reply_is_named(tmp_path):
     path.write_text('{"task": 1}\n')
     with pytest.raises(DataError, match="line 1 is no reply of a judge"):
         read_replies(path)
+
+
+def test_a_narrow_terminal_folds_names_and_cuts_no_figure(found):
+    page = io.StringIO()
+    Console(file=page, width=80).print(
+        _table(COLUMNS, found["verifiers"]), _table(FINDING_COLUMNS, found["findings"])
+    )
+    assert "…" not in page.getvalue()
+    for columns, rows in ((COLUMNS, found["verifiers"]), (FINDING_COLUMNS, found["findings"])):
+        assert all(shown(row) in page.getvalue() for row in rows for _, shown in columns[1:])

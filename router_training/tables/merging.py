@@ -153,7 +153,8 @@ def _reasons(parts: Parts, feedback: Sequence[Outcome]) -> list[str | None]:
     rules: Mapping[str, Callable[[Outcome], bool]] = {
         "near-duplicate of a gate prompt": lambda one: one.prompt in gate,
         "prompt that was not kept": lambda one: not one.prompt.strip() or one.prompt.startswith(HASHED),
-        "no answer, or no label": lambda one: one.quality is None,
+        "no answer: the call failed": lambda one: one.quality is None and one.error is not None,
+        "answer without a label": lambda one: one.quality is None,
         LATER: lambda one: one.propensity is None and one.task_id in answered,
         "model without gold outcomes": lambda one: one.model not in parts.train.models,
     }
