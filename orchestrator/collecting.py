@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from orchestrator.feedback import REFUSED, SEALED, Spool, from_json, lines_in
+from orchestrator.feedback import OPEN, REFUSED, SEALED, Spool, from_json, lines_in
 from router_training.contract import DataError, RequestRecord, UsageError
 from router_training.records.local_records import without_password
 
@@ -72,12 +72,20 @@ def carry_once(parent: Path, opened: Callable[[], Store], failures: tuple[type[E
     """
     store = opened()
     try:
-        return f"{carry(parent, store)} requests are in {store.place}."
+        return f"{carry(parent, store)} requests are in {store.place}{_still_written(parent)}."
     except failures as error:
         raise DataError(
             f"{store.place} did not take all requests ({_said(error)}); the others wait in {parent}: run "
             "`pointsman collect` again"
         ) from error
+
+
+def _still_written(parent: Path) -> str:
+    """Return in words how many requests wait in files that gateways have not closed; empty where none does."""
+    waiting = sum(lines_in(folder / OPEN) for folder in parent.glob("*/"))
+    return (
+        f"; {waiting:,} wait in files that a gateway still writes and closes every minute" if waiting else ""
+    )
 
 
 def carry(parent: Path, store: Store) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import socket
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +14,7 @@ import typer
 from rich.console import Console
 
 from orchestrator.settings import Settings
-from router_training.contract import DataError
+from router_training.contract import DataError, UsageError
 
 
 def serve(
@@ -50,11 +52,43 @@ def serve(
         strategy=strategy,
         demo=demo or None,
     )
+    mistyped = Settings.mistyped(os.environ)
+    if mistyped is not None:
+        Console(stderr=True, soft_wrap=True, highlight=False).print(f"pointsman: {mistyped}", markup=False)
+    require_free(settings.host, settings.port)
     if settings.demo:
         settings = _with_demo_router(Console(), settings)
     from orchestrator.gateway.start import serve as run  # spares langgraph, 1.6 s
 
     run(settings)
+
+
+def require_free(host: str, port: int) -> None:
+    """Check that one can listen there, before anything slow is loaded.
+
+    Raises:
+        UsageError: if the host has no address, or the port is in use or not allowed.
+    """
+    try:
+        places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise UsageError(
+            f"the host {host!r} has no address ({error.strerror}); give another with --host"
+        ) from error
+    for family, kind, protocol, _, address in places:
+        try:
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as uvicorn does
+                if family == socket.AF_INET6:
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                probe.bind(address)
+        except OSError as error:
+            if family == socket.AF_INET6 and error.errno != errno.EADDRINUSE:
+                continue  # a machine without IPv6 serves the other addresses
+            why = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
+            raise UsageError(
+                f"port {port} of {host} {why}; end what listens there, or give another port with --port"
+            ) from error
 
 
 def _with_demo_router(console: Console, settings: Settings) -> Settings:

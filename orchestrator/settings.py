@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -13,6 +14,8 @@ from router_training.contract import UsageError
 PREFIX = "POINTSMAN_"
 HANDED_OVER = "POINTSMAN_SETTINGS"
 """Holds a whole Settings as JSON: how `pointsman serve` tells its worker processes."""
+ELSEWHERE = ("POINTSMAN_CACHE",)
+"""What other parts of the program read."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -76,6 +79,16 @@ class Settings:
             if environment.get(PREFIX + one.name.upper())
         }
         return cls(**{**known, **{name: value for name, value in given.items() if value is not None}})
+
+    @classmethod
+    def mistyped(cls, environment: Mapping[str, str]) -> str | None:
+        """Return a sentence that names every POINTSMAN_ variable that sets nothing, and what it is most like; else None."""
+        known = [*(PREFIX + one.name.upper() for one in fields(cls)), HANDED_OVER, *ELSEWHERE]
+        said = []
+        for name in sorted(name for name in environment if name.startswith(PREFIX) and name not in known):
+            like = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+            said.append(f"{name} (did you mean {like[0]}?)" if like else name)
+        return f"no setting has this name, so it is ignored: {', '.join(said)}" if said else None
 
     def surroundings(self, environment: Mapping[str, str]) -> dict[str, str]:
         """Return the environment, with what the file of secrets says of variables that it does not hold.

@@ -229,6 +229,19 @@ def test_to_collect_from_broken_records_is_one_sentence_and_loses_nothing(
     assert run("collect")[:2] == (0, f"1 requests are in {store.place}.\n")
 
 
+def test_what_a_gateway_still_writes_is_said_to_wait(run, tmp_path, store, request_record, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
+    monkeypatch.setenv("POINTSMAN_SPOOL", str(tmp_path / "spool"))
+    with Spool(tmp_path / "spool" / "0") as spool:
+        spool(request_record(1))
+        spool(request_record(2))
+        code, out, _ = run("collect")
+        waiting = "2 wait in files that a gateway still writes and closes every minute"
+        assert (code, out) == (0, f"0 requests are in {store.place}; {waiting}.\n")
+        assert len(ids_in(tmp_path / "spool" / "0")) == 2
+    assert run("collect")[:2] == (0, f"2 requests are in {store.place}.\n")
+
+
 def test_a_password_in_an_error_of_mlflow_is_not_told(tmp_path):
     def opened():
         raise OSError("no route to http://ann:secret@records:5000/api")

@@ -1,9 +1,11 @@
 """Settings: what is given, else the environment, else the defaults."""
 
+import socket
 from pathlib import Path
 
 import pytest
 
+from orchestrator.serve_command import require_free
 from orchestrator.settings import Settings
 from router_training.contract import UsageError
 
@@ -45,3 +47,33 @@ def test_a_file_of_secrets_that_cannot_be_read_is_refused_without_showing_it(tmp
     assert text not in str(error.value)
     with pytest.raises(UsageError, match="cannot be read"):
         Settings(secrets=tmp_path / "none").surroundings({})
+
+
+def test_a_variable_that_sets_nothing_is_named_beside_the_nearest_that_does():
+    known = {"POINTSMAN_PORT": "9", "POINTSMAN_CACHE": "c", "POINTSMAN_SETTINGS": "{}", "PATH": "p"}
+    assert Settings.mistyped(known) is None
+    said = Settings.mistyped({**known, "POINTSMAN_EXPLOR": "0.5", "POINTSMAN_ZZZZZZ": "1"})
+    assert said == (
+        "no setting has this name, so it is ignored: POINTSMAN_EXPLOR (did you mean POINTSMAN_EXPLORE?), POINTSMAN_ZZZZZZ"
+    )
+
+
+def test_a_port_in_use_is_one_sentence_before_anything_is_loaded(run, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("POINTSMAN_EXPLOR", "0.5")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, out, err = run("serve", "--port", port, "--router", "nowhere")
+    assert (code, out) == (2, "")
+    ignored, refused = err.splitlines()
+    assert "POINTSMAN_EXPLORE?" in ignored
+    assert refused == (
+        f"pointsman: port {port} of 127.0.0.1 is in use; end what listens there, or give another port with --port"
+    )
+    require_free("127.0.0.1", port)
+    require_free("localhost", 0)
+
+
+def test_a_host_without_an_address_is_named():
+    with pytest.raises(UsageError, match="the host 'no such host' has no address"):
+        require_free("no such host", 8080)

@@ -69,7 +69,13 @@ class FeedbackRequest(BaseModel):
     @model_validator(mode="after")
     def one_of_them(self) -> FeedbackRequest:
         """Refuse none or several, and a grader that has nothing to compare with."""
-        if sum(given is not None for given in (self.score, self.thumbs, self.grader)) != 1:
+        judged = (self.score, self.thumbs, self.grader)
+        if self.expected_response is not None and judged == (None, None, None):
+            raise ValueError(
+                "expected_response needs a grader that compares the answer with it: give grader, such as exact, contains "
+                "or numeric, or a score or thumbs of your own"
+            )
+        if sum(given is not None for given in judged) != 1:
             raise ValueError("give one of score, thumbs and grader")
         if self.grader is not None and self.expected_response is None:
             raise ValueError("give expected_response, which the grader compares the answer with")

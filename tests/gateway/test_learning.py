@@ -98,6 +98,8 @@ def test_an_answer_is_compared_with_what_was_expected(upstream, second, tmp_path
             {"grader": "exact", "expected_response": ""},
         ):
             assert judge(**wrong)[0] == 400
+        assert "give one of score, thumbs and grader" in judge()[1]
+        assert "needs a grader" in judge(expected_response=said)[1]
         status, message = judge(grader="numeric", expected_response="no number")
         assert status == 400 and "grader numeric cannot judge" in message
     rows = [outcomes_of(one)[0] for one in lines_in(tmp_path / "spool")]
