@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 
 from orchestrator.gateway.opening import Mark, Opener
+from orchestrator.gateway.routing import Routing
 from orchestrator.gateway.service import Service
 from router_training.contract import PointsmanError
 
@@ -14,10 +15,16 @@ logger = logging.getLogger(__name__)
 
 
 class Reloader:
-    """Looks for changes and takes them; `report` is told of each whether it was taken."""
+    """Looks for changes and takes them; `report` is told of each whether it was taken, `beside` looks each time too."""
 
-    def __init__(self, service: Service, opener: Opener, report: Callable[[bool], object] = bool) -> None:
-        self._service, self._opener, self._report = service, opener, report
+    def __init__(
+        self,
+        service: Service,
+        opener: Opener,
+        report: Callable[[bool], object] = bool,
+        beside: Callable[[], object] = bool,
+    ) -> None:
+        self._service, self._opener, self._report, self._beside = service, opener, report, beside
         self._mark: Mark | None = None
 
     def start(self) -> None:
@@ -28,7 +35,7 @@ class Reloader:
         """
         self._mark = self._opener.mark()
         self._service.routing = self._opener.open()
-        logger.info("serving %s", self._service.routing.origin)
+        logger.info("serving %s", _named(self._service.routing))
 
     def look(self) -> None:
         """Take what has changed since the last look; requests under way end with the router they began with."""
@@ -46,8 +53,10 @@ class Reloader:
             logger.error("refused, the old router stays: %s", error)
             self._report(False)
             return
-        self._service.routing = routing
-        logger.info("now serving %s", routing.origin)
+        before, self._service.routing = self._service.routing, routing
+        logger.info(
+            "now serving %s; before: %s", _named(routing), "nothing" if before is None else before.origin
+        )
         self._report(True)
 
     async def look_always(self, every_s: float) -> None:
@@ -55,3 +64,8 @@ class Reloader:
         while True:
             await asyncio.sleep(every_s)
             await asyncio.to_thread(self.look)
+            await asyncio.to_thread(self._beside)
+
+
+def _named(routing: Routing) -> str:
+    return f"{routing.origin}, with the models {', '.join(routing.cards)}"

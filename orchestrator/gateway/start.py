@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
+import logging.config
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -19,8 +19,10 @@ from orchestrator.gateway.access import KeyGate, check_binding
 from orchestrator.gateway.accounts import Accounts
 from orchestrator.gateway.app import create_app
 from orchestrator.gateway.drifting import drift_readings
+from orchestrator.gateway.errors import ApiError
 from orchestrator.gateway.keys import Keys
 from orchestrator.gateway.live import Live, live_routes
+from orchestrator.gateway.logs import FailureLog, KeyLog, log_config
 from orchestrator.gateway.metrics import Metrics, metrics_routes
 from orchestrator.gateway.opening import Opener
 from orchestrator.gateway.page import page_routes
@@ -63,11 +65,13 @@ def assembled(settings: Settings, environment: Mapping[str, str]) -> FastAPI:
         readings=readings_of(service, traces),
     )
     live = Live(privacy=privacy)
-    service.watchers += [metrics, live]
-    service.on_error = metrics.erred
+    failures = FailureLog()
+    service.watchers += [metrics, live, failures]
+    service.on_error = partial(_erred, metrics, failures)
     service.shadows = shadows_of(settings, accounts, traces, metrics.shadowed)
     opener = Opener(settings, service.session, environment, health, traces, service.shadows)
-    reloader = Reloader(service, opener, lambda taken: metrics.reloaded("router", taken=taken))
+    keys = KeyLog(Keys(accounts).all)
+    reloader = Reloader(service, opener, lambda taken: metrics.reloaded("router", taken=taken), keys.look)
     reloader.start()
 
     @asynccontextmanager
@@ -91,6 +95,11 @@ def assembled(settings: Settings, environment: Mapping[str, str]) -> FastAPI:
         page_routes(),
         running=running,
     )
+
+
+def _erred(metrics: Metrics, failures: FailureLog, error: ApiError) -> None:
+    metrics.erred(error)
+    failures.at_the_door(error)
 
 
 def drift_of(service: Service) -> tuple[Figure, ...]:
@@ -172,12 +181,14 @@ def serve(settings: Settings) -> None:
     Raises:
         PointsmanError: if there is nothing to serve, or something cannot be read.
     """
-    environment = settings.surroundings(os.environ)
+    environment, log = settings.surroundings(os.environ), log_config()
+    logging.config.dictConfig(log)
     say_who_is_served(settings)
     options: dict[str, Any] = {
         "host": settings.host,
         "port": settings.port,
         "log_level": "info",
+        "log_config": log,
         "access_log": False,
         "server_header": False,
         "proxy_headers": False,  # nothing here reads the address of a client

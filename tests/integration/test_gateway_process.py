@@ -17,6 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from orchestrator.feedback import from_json
+from orchestrator.gateway.accounts import Accounts
+from orchestrator.gateway.keys import Keys
 from tests.faults.fault_server import FAULTS, FaultServer
 
 pytestmark = pytest.mark.integration
@@ -193,3 +195,29 @@ def test_the_keys_of_endpoints_are_in_no_log_no_trace_and_no_answer(upstream, tm
     assert any(file.suffix == ".jsonl" for file in files)
     assert not [file for file in files if KEY.encode() in file.read_bytes()]
     assert not any(KEY in str(one) for one in said)
+
+
+def test_the_log_says_who_serves_what_changes_and_which_requests_failed_but_no_prompt_and_no_key(tmp_path):
+    body = {"model": "auto", "messages": [{"role": "user", "content": "the secret plan"}]}
+    with process(tmp_path, "http://127.0.0.1:9/v1", POINTSMAN_RELOAD_S="0.1") as (url, _):
+        assert [curl(url, "/v1/chat/completions", body)[0] for _ in range(2)] == [503, 503]
+        (tmp_path / "models.toml").write_text("broken")
+        wait_for(tmp_path / "log", "refused, the old router stays")
+        (tmp_path / "models.toml").write_text(models_toml("http://127.0.0.1:9/v1", ("m0", "m1")))
+        wait_for(tmp_path / "log", "now serving the roles of the cards, with the models m0, m1")
+        keys = Keys(Accounts(tmp_path / "mlruns" / "keys.db"))
+        secret = keys.add("alice")
+        wait_for(tmp_path / "log", "the key 'alice' was made")
+        keys.revoke("alice")
+        wait_for(tmp_path / "log", "the key 'alice' was revoked")
+    log = (tmp_path / "log").read_text()
+    assert "INFO:     serving the roles of the cards, with the models m0" in log
+    assert log.count("a request failed with 503 m0: unreachable (trace ") == 1
+    assert not any(said in log for said in ("secret plan", secret, KEY))
+
+
+def wait_for(log, words):
+    until = time.monotonic() + 20
+    while words not in log.read_text():
+        assert time.monotonic() < until, log.read_text()
+        time.sleep(0.05)
