@@ -85,10 +85,12 @@ def require_free(host: str, port: int) -> None:
         except OSError as error:
             if family == socket.AF_INET6 and error.errno != errno.EADDRINUSE:
                 continue  # a machine without IPv6 serves the other addresses
-            why = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
-            raise UsageError(
-                f"port {port} of {host} {why}; end what listens there, or give another port with --port"
-            ) from error
+            why = (
+                "is in use; end what listens there, or give another port with --port"
+                if error.errno == errno.EADDRINUSE
+                else f"cannot be used ({error.strerror}); give another with --port or --host"
+            )
+            raise UsageError(f"port {port} of {host} {why}") from error
 
 
 def _with_demo_router(console: Console, settings: Settings) -> Settings:

@@ -74,6 +74,8 @@ def test_a_port_in_use_is_one_sentence_before_anything_is_loaded(run, monkeypatc
     require_free("localhost", 0)
 
 
-def test_a_host_without_an_address_is_named():
+def test_a_host_without_an_address_or_of_another_machine_is_named():
     with pytest.raises(UsageError, match="the host 'no such host' has no address"):
         require_free("no such host", 8080)
+    with pytest.raises(UsageError, match=r"port 8080 of 192\.0\.2\.1 cannot be used \(.*--host"):
+        require_free("192.0.2.1", 8080)  # an address of documentation, which no machine has
