@@ -240,6 +240,10 @@ class RecordedModel(_OfflineModel):
             )
         return found
 
+    def knows(self, prompt: str) -> bool:
+        """Tell whether there is an answer to replay."""
+        return prompt in self.recordings
+
     def pause_s(self, reply: Reply) -> float:
         return reply.latency_s * self.latency_scale
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from orchestrator.settings import Settings
+from orchestrator.settings import PREFIX, Settings
 from router_training.contract import DataError, UsageError
 
 
@@ -38,6 +38,10 @@ def serve(
     """Answer wherever an OpenAI client points: /v1/chat/completions, /v1/responses, and a page at /.
 
     Every setting may also stand in the environment, as POINTSMAN_PORT does.
+
+    With --demo only prompts of the starter tasks have an answer, others get 400. What the demo serves is no traffic of
+    yours: it is spooled in runs/demo/served (POINTSMAN_SPOOL names another place), which `pointsman status` does not
+    count and `pointsman collect` carries only with --spool runs/demo/served.
 
     Example: pointsman serve --demo, then http://127.0.0.1:8080
     """
@@ -94,17 +98,18 @@ def require_free(host: str, port: int) -> None:
 
 
 def _with_demo_router(console: Console, settings: Settings) -> Settings:
-    """Return the settings of the demo, whose router is trained where there is none yet."""
+    """Return the settings of the demo, which spools apart, and whose router is trained where there is none yet."""
     from dataclasses import replace
 
-    from orchestrator.gateway.opening import DEMO_DATA, DEMO_ROUTER
+    from orchestrator.gateway.opening import DEMO_DATA, DEMO_ROUTER, DEMO_SPOOL
 
     if not DEMO_DATA.is_file():
         raise DataError(f"{DEMO_DATA} is not here; run the demo in a checkout of the project")
     folder = settings.router or DEMO_ROUTER
     if not (folder / "policy").is_dir():
         _train(console, DEMO_DATA, folder)
-    return replace(settings, router=folder, data=settings.data or DEMO_DATA)
+    spool = settings.spool if os.environ.get(f"{PREFIX}SPOOL") else DEMO_SPOOL
+    return replace(settings, router=folder, data=settings.data or DEMO_DATA, spool=spool)
 
 
 def _train(console: Console, data: Path, folder: Path) -> None:

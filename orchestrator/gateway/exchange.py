@@ -21,6 +21,7 @@ from orchestrator.gateway.errors import ApiError
 from orchestrator.gateway.messages import from_openai
 from orchestrator.gateway.openai_schema import ChatRequest
 from orchestrator.gateway.paying import Payment
+from orchestrator.gateway.recordings import check_recorded
 from orchestrator.gateway.routing import Routing
 from orchestrator.gateway.service import Service
 from orchestrator.gateway.wire import Completion, Wire
@@ -64,6 +65,7 @@ class Exchange:
         _check(wanted, routing, caller)
         is_live = bool(given.stream) and given.n in (None, 1)  # mixed choices are told apart at the end
         wire, messages = Wire(is_live=is_live), from_openai(given.messages)
+        check_recorded(routing.clients, wanted.direct, messages)
         return cls(service, routing, caller, request.scope["path"], given, wanted, messages, wire)
 
     @property

@@ -28,6 +28,7 @@ from router_training.serving import Opened, open_router, versioned
 
 DEMO_DATA = Path("datasets/starter/outcomes.parquet")
 DEMO_ROUTER = Path("runs/demo")
+DEMO_SPOOL = DEMO_ROUTER / "served"
 Mark = tuple[object, ...]
 
 
