@@ -30,7 +30,7 @@ def over_ray(encoder: Encoder, workers: int | None = None, address: str | None =
         if not left:
             return
         with ray_cluster(address) as ray:
-            import ray.data.exceptions  # an attribute of ray only when imported
+            from ray.data.exceptions import ExecutionTimeoutError
 
             lost = 0
             while left:
@@ -39,7 +39,7 @@ def over_ray(encoder: Encoder, workers: int | None = None, address: str | None =
                         for key in found:
                             del left[key]
                         yield found
-                except (ray.exceptions.RayError, ray.data.exceptions.ExecutionTimeoutError) as error:
+                except (ray.exceptions.RayError, ExecutionTimeoutError) as error:
                     lost += 1
                     if lost > NODE_LOST:
                         raise DataError(
