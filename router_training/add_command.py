@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -67,9 +66,11 @@ def add_model(
 
 def save(found: Addition, opened: Opened, out: Path) -> None:
     """Write policy/ and, where there is one, the answer model, which knows nothing of the new model's habits."""
+    from router_training.earlier import remove_earlier  # spares reading answer models
+
     out.mkdir(parents=True, exist_ok=True)
+    remove_earlier(out)
     found.policy.save(out / "policy")
-    shutil.rmtree(out / "answer_model", ignore_errors=True)
     if opened.answer_model is not None:
         opened.answer_model.save(out / "answer_model")
 

@@ -150,4 +150,6 @@ def _said(console: Console, tasks: list[Task], card: ModelCard, out: Path, plan:
             style="yellow",
             soft_wrap=True,
         )
+    if done.tally.stopped == labelling.INTERRUPTED:
+        raise typer.Exit(130)
     return {row.task_id: row.response for row in done.outcomes() if row.response is not None}

@@ -4,11 +4,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from router_training.add_command import save
 from router_training.adding import FEWEST_LABELS, add_model, wilson
 from router_training.contract import DataError, ModelCard, Outcome, UsageError
+from router_training.joint_model import JOINT_FOLDER, KIND as JOINT
 from router_training.learning.added import AddedModel, fit_added
+from router_training.learning.policy_files import write_folder
 from router_training.outcomes import OutcomeTable
 from router_training.policy import load_policy
+from router_training.serving import Opened
 
 SUM, POEM = "What is 441 plus 38?", "Write poem number 77 about bees in 200 words."
 CARDS = {"medium": ModelCard("medium", 2.0, 2.0)}
@@ -184,3 +188,14 @@ def test_too_few_labels_are_one_sentence_and_exit_code_2(run, two_kinds, two_kin
         and "label 28 more" in err
         and "Traceback" not in out + err
     )
+
+
+def test_a_grown_router_takes_the_place_of_an_earlier_one_and_touches_nothing_else(
+    grown, two_kinds_policy, tmp_path
+):
+    write_folder(tmp_path / "answer_model" / JOINT_FOLDER, JOINT, {}, {})
+    (tmp_path / "answer_model" / "notes.md").write_text("mine")
+    save(grown, Opened(two_kinds_policy, None, None, "here"), tmp_path)
+    assert not (tmp_path / "answer_model" / JOINT_FOLDER).exists()
+    assert (tmp_path / "answer_model" / "notes.md").read_text() == "mine"
+    assert load_policy(tmp_path / "policy").models == grown.policy.models

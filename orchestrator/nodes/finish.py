@@ -88,7 +88,7 @@ class Finish:
                 self.feedback(record)
             if self.shadow is not None:
                 self.shadow(state, record)
-        except Exception:  # the one broad except of the program: a broken sink must not break an answer
+        except Exception:  # whatever a sink raises: it must not break an answer
             logger.exception("feedback on request %s was lost; the answer is not affected", record.trace_id)
 
 
