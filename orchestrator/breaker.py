@@ -46,6 +46,8 @@ class Breaker:
 
     def refusal(self) -> str | None:
         """Return why no call may start now, in words; None if one may."""
+        if self._until is None:  # closed, as nearly always
+            return None
         state = self.state()
         if state.name == "open":
             return (

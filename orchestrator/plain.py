@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from operator import attrgetter
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from router_training.contract import Attempt, Decision, Evidence, Forecast, RequestRecord, ToolCall
 
@@ -17,11 +17,13 @@ def plain(record: Any) -> Any:
     """Return a frozen record as a dict of its fields, and tuples as lists, all the way down."""
     if isinstance(record, tuple | list):
         return [plain(item) for item in record]
-    names, parts_of = _parts(type(record))  # type: ignore[arg-type]  # mypy takes type[Any] for unhashable
+    names, parts_of, nested = _parts(type(record))  # type: ignore[arg-type]  # mypy takes type[Any] for unhashable
     if not names:
         return record
-    parts = zip(names, parts_of(record), strict=True)
-    return {name: part if type(part) in LEAVES else plain(part) for name, part in parts}
+    kept = dict(zip(names, parts_of(record), strict=True))
+    for name in nested:
+        kept[name] = plain(kept[name])
+    return kept
 
 
 def fields_of(record: Any) -> dict[str, Any]:
@@ -30,19 +32,20 @@ def fields_of(record: Any) -> dict[str, Any]:
     Raises:
         TypeError: if it is no record.
     """
-    names, parts_of = _parts(type(record))  # type: ignore[arg-type]  # as above
+    names, parts_of, _ = _parts(type(record))  # type: ignore[arg-type]  # as above
     if not names:
         raise TypeError(f"{type(record).__name__} is no record")
     return dict(zip(names, parts_of(record), strict=True))
 
 
 @cache
-def _parts(kind: type[Any]) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
-    """Return the fields of a dataclass, and what reads them all at once; none for any other type."""
-    names = tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
-    return names, attrgetter(*names) if len(names) > 1 else lambda record: tuple(
-        getattr(record, n) for n in names
-    )
+def _parts(kind: type[Any]) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]], tuple[str, ...]]:
+    """Return the fields of a dataclass, what reads them all at once, and which may hold records or lists; else none."""
+    if not is_dataclass(kind):
+        return (), tuple, ()
+    names, hints = tuple(field.name for field in fields(kind)), get_type_hints(kind)
+    nested = tuple(name for name in names if not {hints[name], *get_args(hints[name])} & LEAVES)
+    return names, attrgetter(*names), nested
 
 
 def attempt(kept: Mapping[str, Any]) -> Attempt:

@@ -196,7 +196,7 @@ def answer(
     """Return the last situation of a request for task i, and the accepted attempt, None where nothing answered."""
     task, comparing = recordings.tasks[i], verifiers.comparing((), recordings.joint)
     state = {"input": task.prompt, **request, "latency_s": 0.0}
-    situation = router.situation(state, recordings.forecasts[i])
+    situation, _ = router.opening(state, recordings.forecasts[i])
     while True:
         move = within_limits(router.strategy(situation), situation)
         if not isinstance(move, Ask | Check | Accept):

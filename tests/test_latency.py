@@ -48,9 +48,30 @@ def test_old_calls_are_forgotten_and_the_window_is_bounded():
     one = LatencyWindow(lambda: now[0])
     for _ in range(10 * CALLS):
         one.add(9.0, 1.0)
-    assert len(one._recent()) == CALLS
+    for _ in range(CALLS):
+        one.add(1.0, 1.0)
+    assert one.adjusted(FORECAST) == window(*[(1.0, 1.0)] * CALLS).adjusted(FORECAST)
     now[0] = MAX_AGE_S + 1.0
     assert one.adjusted(FORECAST) is FORECAST
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.0, 700.0), seconds, seconds | st.just(math.nan)), min_size=1, max_size=40)
+)
+def test_only_calls_of_the_last_minutes_count(calls):
+    now = [0.0]
+    one = LatencyWindow(lambda: now[0])
+    for at_s, *call in sorted(calls):
+        now[0] = at_s
+        one.add(*call)
+        one.adjusted(FORECAST)
+    recent = [call for at_s, *call in calls if at_s >= now[0] - MAX_AGE_S]
+    for forecast in (FORECAST, Forecast("a", 0.5, 0.1, math.nan)):
+        assert one.adjusted(forecast) == window(*recent).adjusted(forecast)
+
+
+def test_a_call_of_unknown_latency_tells_nothing():
+    assert window((math.nan, 1.0)).adjusted(FORECAST) is FORECAST
 
 
 @given(st.lists(st.tuples(seconds, seconds), min_size=1, max_size=30))

@@ -81,7 +81,7 @@ def _situation(record: RequestRecord, node: RouterNode) -> Situation:
         "latency_s": 0.0,
     }
     known = tuple(one for one in record.decision.forecasts if one.model in node.cards)
-    situation = node.situation(request, known)
+    situation, _ = node.opening(request, known)
     return replace(situation, barred=dict(record.decision.barred))
 
 

@@ -36,10 +36,12 @@ class ApprovalNode(Step):
         return (
             {"move": {**input["move"], "approved": True}, "path": path}
             if answer
-            else self.refused(input, path)
+            else self.refused(input, path, config)
         )
 
-    def refused(self, state: Mapping[str, Any], path: list[str]) -> dict[str, Any]:
+    def refused(
+        self, state: Mapping[str, Any], path: list[str], config: RunnableConfig | None
+    ) -> dict[str, Any]:
         """Return the strategy's move where no model may be asked that costs as much as the dearest one refused."""
         usd_of = {forecast["model"]: forecast["usd"] for forecast in state["decision"]["forecasts"]}
         update = {"refused_usd": max(usd_of[model] for model in callees(state["move"])), "path": path}
@@ -50,7 +52,7 @@ class ApprovalNode(Step):
         ]:  # the first choice was refused: the decision on record is the one that stands
             update["decision"] = plain.plain(decided(situation, move))
         update["move"] = written(move, situation)
-        return {**update, **self.finish({**state, **update})} if isinstance(move, Accept) else update
+        return {**update, **self.finish({**state, **update}, config)} if isinstance(move, Accept) else update
 
 
 def callees(move: Mapping[str, Any]) -> list[str]:

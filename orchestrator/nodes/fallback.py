@@ -26,7 +26,7 @@ class FallbackNode(Step):
         situation = self.router.situation(input, plain.forecasts(input["decision"]))
         move = last_resort(situation)
         update = {"move": written(move, situation), "path": [*input["path"], FALLBACK]}
-        return update if isinstance(move, Ask) else {**update, **self.finish({**input, **update})}
+        return update if isinstance(move, Ask) else {**update, **self.finish({**input, **update}, config)}
 
 
 def last_resort(situation: Situation) -> Move:

@@ -10,6 +10,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage
 from langchain_core.messages.ai import UsageMetadata
+from langchain_core.runnables import RunnableConfig
 
 from orchestrator import plain
 from orchestrator.nodes.rounds import handed_over
@@ -34,14 +35,17 @@ class Finish:
     digests: Mapping[str, Any] = field(default_factory=dict)
     shadow: Callable[[Mapping[str, Any], RequestRecord], object] | None = None
 
-    def __call__(self, state: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what the caller gets, given a state whose move is the last one."""
+    def __call__(self, state: Mapping[str, Any], config: RunnableConfig | None) -> dict[str, Any]:
+        """Return what the caller gets, given a state whose move is the last one, and the node's own config."""
         answer = _outcome(state["move"], state["attempts"])
         answer["note"] = _note(answer["model"], state)
         if self.feedback is not None or self.shadow is not None:
             self.tell({**state, **answer})
-        key = "messages" if is_conversation(state) else UNKEPT
-        return {**answer, key: [self.message(state, answer)]}
+        if is_conversation(state):
+            answer["messages"] = [self.message(state, answer)]
+        elif is_heard(config):
+            answer[UNKEPT] = [self.message(state, answer)]
+        return answer
 
     def message(self, state: Mapping[str, Any], answer: Mapping[str, Any]) -> AIMessage:
         """Return the answer as LangChain's message, under the id that streamed tokens had."""
@@ -92,6 +96,12 @@ class Finish:
             logger.exception("feedback on request %s was lost; the answer is not affected", record.trace_id)
 
 
+def is_heard(config: RunnableConfig | None) -> bool:
+    """Tell whether anything listens to what nodes return, as a stream of messages does."""
+    callbacks = (config or {}).get("callbacks")
+    return bool(getattr(callbacks, "handlers", callbacks))
+
+
 def _outcome(move: Mapping[str, Any], attempts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     if "accept" in move:
         kept = attempts[move["accept"]]
@@ -124,9 +134,10 @@ def _usage(attempts: Sequence[Mapping[str, Any]]) -> UsageMetadata | None:
 def _note(model: str | None, state: Mapping[str, Any]) -> str | None:
     """Say where the answer comes from a model below the floor that min_quality sets."""
     p_of = {forecast["model"]: forecast["p_success"] for forecast in state["decision"]["forecasts"]}
-    if model is None or p_of[model] >= state["p_floor"]:
+    p_floor = state["standing"]["p_floor"]
+    if model is None or p_of[model] >= p_floor:
         return None
     return (
         f"min_quality {state['min_quality']:g} was not reached: {model} is forecast to succeed with {p_of[model]:.0%}, "
-        f"{state['p_floor']:.0%} would be needed, and no model that reaches it could be asked or answered"
+        f"{p_floor:.0%} would be needed, and no model that reaches it could be asked or answered"
     )

@@ -71,7 +71,7 @@ class ModelNode(Step):
         return Bounds(
             None if timeout_s is None else timeout_s - used_s,
             None if usd is None else usd - spent_usd,
-            state.get("expected_s", {}).get(name, math.nan),
+            state["standing"]["expected_s"][name] if "standing" in state else math.nan,
         )
 
     def attempt(self, sent: Sequence[BaseMessage], called: Called, state: Mapping[str, Any]) -> Attempt:
@@ -158,6 +158,8 @@ class ModelNode(Step):
             finish_reason=about.get("finish_reason"),
             mean_logprob=sum(logprobs) / len(logprobs) if logprobs else None,
             min_logprob=min(logprobs, default=None),
+            tool_calls=tuple(rounds.calls_of(message)),
+            message_id=message.id,
         )
 
     def usd(

@@ -80,10 +80,10 @@ def written(
     Where a message calls tools of the caller too, only those calls stand: the caller must answer them first, and the
     model can call the others again.
     """
-    calls = _calls(message) if isinstance(message, AIMessage) else []
-    theirs = [call for call in calls if call.name in client_tools(state)]
-    if message is not None:
-        attempt = replace(attempt, tool_calls=tuple(theirs or calls), message_id=message.id)
+    calls = attempt.tool_calls
+    theirs = tuple(call for call in calls if call.name in client_tools(state))
+    if theirs and theirs != calls:
+        attempt = replace(attempt, tool_calls=theirs)
     if turns := turns_of(state, attempt.model):
         attempt = added(draft_of(state, attempt.model), attempt)
     update: dict[str, Any] = {"drafts": [plain.plain(attempt)]}
@@ -142,7 +142,10 @@ def bounds_left(state: Mapping[str, Any], draft: Attempt) -> dict[str, float | N
     }
 
 
-def _calls(message: AIMessage) -> list[ToolCall]:
+def calls_of(message: BaseMessage) -> list[ToolCall]:
+    """Return the tools that a message calls, those with arguments that cannot be read last."""
+    if not isinstance(message, AIMessage):
+        return []
     valid = [ToolCall(one["name"], json.dumps(one["args"]), one["id"] or "") for one in message.tool_calls]
     broken = [
         ToolCall(one["name"] or "", one["args"] or "", one["id"] or "") for one in message.invalid_tool_calls

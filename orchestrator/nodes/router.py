@@ -25,7 +25,7 @@ from orchestrator.nodes import conversation
 from orchestrator.nodes.state import ROUTER, messages_of, requirements_of, task_of
 from orchestrator.nodes.step import Step
 from orchestrator.strategies import Strategy
-from router_training.contract import Catalogue, Decision, Forecast, Task
+from router_training.contract import Attempt, Catalogue, Decision, Forecast, Task
 
 
 @dataclass(eq=False)
@@ -70,8 +70,8 @@ class RouterNode(Step):
         """Make the first move and write down why."""
         forecasts = conversation.priced(forecasts, self.cards, messages_of(state), state.get("tools"))
         known = self.health.adjusted(forecasts)
-        start = {**state, "attempts": (), "latency_s": elapsed_s, "refused_usd": None}
-        situation = self.situation(start, known)
+        start = {**state, "latency_s": elapsed_s, "refused_usd": None}
+        situation, unable = self.opening(start, known)
         chosen = self.kept(state, situation, self.move(situation))
         move, propensity = chosen, 1.0
         if not self.sticks(state):  # another model in mid-conversation would lose the prompt cache
@@ -86,8 +86,11 @@ class RouterNode(Step):
             "usd": 0.0,
             "latency_s": elapsed_s,
             "path": [ROUTER],
-            "p_floor": situation.p_floor,
-            "expected_s": {forecast.model: forecast.latency_s for forecast in forecasts},
+            "standing": {
+                "unfit": unable,
+                "expected_s": {forecast.model: forecast.latency_s for forecast in forecasts},
+                "p_floor": situation.p_floor,
+            },
             **({"refused_usd": None} if state.get("refused_usd") is not None else {}),
         }
 
@@ -106,13 +109,14 @@ class RouterNode(Step):
         """Tell whether the request goes on with a conversation that has a model."""
         return self.sticky is not None and conversation.last_model(messages_of(state)) is not None
 
-    def proceed(self, state: Mapping[str, Any], forecasts: tuple[Forecast, ...]) -> dict[str, Any]:
-        """Return the next move in plain form, knowing how the attempts so far went."""
-        return written(*self.next(state, forecasts))
-
-    def next(self, state: Mapping[str, Any], forecasts: tuple[Forecast, ...]) -> tuple[Move, Situation]:
-        """Return the strategy's move within the limits, and the situation it is made in."""
-        situation = self.situation(state, forecasts)
+    def next(
+        self,
+        state: Mapping[str, Any],
+        forecasts: tuple[Forecast, ...],
+        attempts: tuple[Attempt, ...] | None = None,
+    ) -> tuple[Move, Situation]:
+        """Return the strategy's move within the limits, knowing how the attempts so far went, and the situation."""
+        situation = self.situation(state, forecasts, attempts)
         return self.move(situation), situation
 
     def move(self, situation: Situation) -> Move:
@@ -139,14 +143,35 @@ class RouterNode(Step):
             dial = self.operating(share)
         return (limits, share) if dial is None else (replace(limits, dial=dial), 0.0)
 
-    def situation(self, state: Mapping[str, Any], forecasts: tuple[Forecast, ...]) -> Situation:
-        """Return the state as strategies see it."""
-        limits, share = self.aimed(limits_of(state, self.dial), state)
-        attempts = tuple(plain.attempt(kept) for kept in state.get("attempts", ()))
-        never = {
-            **unfit(self.cards, limits, requirements_of(state, self.cards)),
-            **_refused(state, forecasts),
-        }
+    def opening(
+        self, state: Mapping[str, Any], forecasts: tuple[Forecast, ...]
+    ) -> tuple[Situation, dict[str, str]]:
+        """Return a request as strategies see it before any call, and the models that can never serve it, with reasons."""
+        limits = limits_of(state, self.dial)
+        unable = unfit(self.cards, limits, requirements_of(state, self.cards))
+        return self._seen(state, forecasts, (), limits, unable), unable
+
+    def situation(
+        self,
+        state: Mapping[str, Any],
+        forecasts: tuple[Forecast, ...],
+        attempts: tuple[Attempt, ...] | None = None,
+    ) -> Situation:
+        """Return the state as strategies see it; `attempts` are those of the state unless given."""
+        if attempts is None:
+            attempts = tuple(plain.attempt(kept) for kept in state["attempts"])
+        return self._seen(state, forecasts, attempts, limits_of(state, self.dial), state["standing"]["unfit"])
+
+    def _seen(
+        self,
+        state: Mapping[str, Any],
+        forecasts: tuple[Forecast, ...],
+        attempts: tuple[Attempt, ...],
+        limits: Limits,
+        unable: Mapping[str, str],
+    ) -> Situation:
+        limits, share = self.aimed(limits, state)
+        never = {**unable, **_refused(state, forecasts)}
         likeliest = max((f.p_success for f in forecasts if f.model not in never), default=0.0)
         task = _typed(task_of(state), forecasts)
         return Situation(

@@ -79,19 +79,28 @@ def newest(turns: Turns | None, new: Turns | None) -> Turns:
     return {} if new is None else {**(turns or {}), **new}
 
 
+class Standing(TypedDict):
+    """What holds for all of a request: models that cannot serve it with the reason, and latencies as the policy has them.
+
+    `p_floor` is what min_quality comes to.
+    """
+
+    unfit: dict[str, str]
+    expected_s: dict[str, float]
+    p_floor: float
+
+
 class State(Answer, total=False):
     """What flows along the edges: the answer so far, unverified drafts, the move to make.
 
-    `turns` holds what each model and its tools have said to each other since the move; `p_floor` is what min_quality
-    comes to for this request; `expected_s` are the policy's own latencies by model; `refused_usd` is the forecast price
-    of the cheapest calls that a person refused.
+    `turns` holds what each model and its tools have said to each other since the move; `refused_usd` is the forecast
+    price of the cheapest calls that a person refused.
     """
 
     drafts: Annotated[list[dict[str, Any]], gather]
     turns: Annotated[Turns, newest]
     move: dict[str, Any]
-    p_floor: float
-    expected_s: dict[str, float]
+    standing: Standing
     refused_usd: float | None
 
 

@@ -14,7 +14,7 @@ from orchestrator.barring import limits_of
 from orchestrator.calls import Bounds
 from orchestrator.nodes import rounds
 from orchestrator.nodes.finish import Finish
-from orchestrator.nodes.router import RouterNode
+from orchestrator.nodes.router import RouterNode, written
 from orchestrator.nodes.state import VERIFIER, task_of
 from orchestrator.nodes.step import Step
 from orchestrator.verifiers import Verifier, verified, weighed, without_repeats
@@ -38,16 +38,16 @@ class VerifierNode(Step):
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
         forecasts = plain.forecasts(input["decision"])
-        return self.conclude(input, self.verify(input, forecasts), forecasts)
+        return self.conclude(input, self.verify(input, forecasts), forecasts, config)
 
     async def ainvoke(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
     ) -> dict[str, Any]:
         if self.is_soon_done(input):
-            return self.invoke(input)
+            return self.invoke(input, config)
         forecasts = plain.forecasts(input["decision"])
         attempts = await asyncio.to_thread(self.verify, input, forecasts)
-        return self.conclude(input, attempts, forecasts)
+        return self.conclude(input, attempts, forecasts, config)
 
     def is_soon_done(self, state: Mapping[str, Any]) -> bool:
         """Tell whether finding a thread would take longer than looking at the drafts does."""
@@ -89,8 +89,8 @@ class VerifierNode(Step):
         limits = limits_of(state, self.router.dial)
         if limits.max_usd is None and limits.deadline_s is None:
             return None
-        made = {**state, "attempts": plain.plain([*earlier, *new])}
-        spent_usd = self.router.situation(made, tuple(forecasts)).spent_usd()
+        made = (*earlier, *new)
+        spent_usd = self.router.situation(state, tuple(forecasts), made).spent_usd()
         elapsed_s = state["latency_s"] + waited_s(new)
         return Bounds(
             None if limits.deadline_s is None else limits.deadline_s - elapsed_s,
@@ -113,7 +113,11 @@ class VerifierNode(Step):
         return replace(draft, confidence=forecast.p_success, evidence=(found,))
 
     def conclude(
-        self, state: Mapping[str, Any], attempts: Sequence[Attempt], forecasts: tuple[Forecast, ...]
+        self,
+        state: Mapping[str, Any],
+        attempts: Sequence[Attempt],
+        forecasts: tuple[Forecast, ...],
+        config: RunnableConfig | None,
     ) -> dict[str, Any]:
         """Return what the request has come to with these attempts, the new ones made at once, and the next move."""
         new = attempts[len(state["attempts"]) :]
@@ -127,8 +131,8 @@ class VerifierNode(Step):
             **({"turns": None} if state.get("turns") else {}),
         }
         now = {**state, **update}
-        update["move"] = now["move"] = self.router.proceed(now, forecasts)
-        return {**update, **self.finish(now)} if "accept" in update["move"] else update
+        update["move"] = now["move"] = written(*self.router.next(now, forecasts, tuple(attempts)))
+        return {**update, **self.finish(now, config)} if "accept" in update["move"] else update
 
     def steps(self, state: Mapping[str, Any], new: Sequence[Attempt]) -> list[str]:
         """Return the nodes that these attempts went through, one attempt after the other."""

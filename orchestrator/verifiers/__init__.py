@@ -66,6 +66,8 @@ def standard(answer_model: Any = None) -> tuple[Verifier, ...]:
 def without_repeats(verifiers: Sequence[Verifier], earlier: Sequence[Attempt]) -> tuple[Verifier, ...]:
     """Return the verifiers, without those asked once a request that have spoken on an earlier answer."""
     told = {one.kind for attempt in earlier for one in attempt.evidence}
+    if not told:
+        return tuple(verifiers)
     kinds = {id(one): type(one).__module__.rpartition(".")[2] for one in verifiers}
     return tuple(one for one in verifiers if not (getattr(one, "once", False) and kinds[id(one)] in told))
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from router_training.answers.shown import visible
+from router_training.answers.sought import Sought
 
 FENCED = re.compile(r"```[ \t]*+([\w+-]*+)[ \t]*+\n(.*?)(?:```|\Z)", re.DOTALL)
 REFUSAL = re.compile(
@@ -22,16 +23,20 @@ REFUSAL = re.compile(
     r"(?:assist|help|provide|fulfil|answer|comply|do (?:that|this)|determine|access)|as an ai\b)",
     re.IGNORECASE,
 )
-ASKS_JSON = re.compile(r"\bjson\b", re.IGNORECASE)
-ASKS_PYTHON = re.compile(
+ASKS_JSON = Sought(("json",), r"\bjson\b")
+ASKS_PYTHON = Sought(
+    ("python", "def "),
     r"\bpython\b.{0,80}\b(?:function|code|program|script|class|one-liner|expression)\b"
     r"|\b(?:function|code|program|script|class)\b.{0,80}\bpython\b|\bdef \w+\(",
-    re.IGNORECASE | re.DOTALL,
+    re.DOTALL,
 )
-ASKS_NUMBER = re.compile(
+ASKS_NUMBER = Sought(
+    (
+        *("how ", "calculate", "compute", "evaluate", "sum of", "product of", "average", "percent"),
+        *("as a number", "only the number", "what is"),
+    ),
     r"\bhow (?:many|much|old|far|long|tall)\b|\b(?:calculate|compute|evaluate)\b|\bsum of\b|\bproduct of\b"
     r"|\baverage\b|\bpercent|\bas a number\b|\bonly the number\b|\bwhat is -?\d",
-    re.IGNORECASE,
 )
 NUMBER_WORDS = re.compile(
     r"\d|\b(?:zero|none|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundred|thousand"
@@ -40,6 +45,7 @@ NUMBER_WORDS = re.compile(
 )
 LEADING_CHARACTERS = 300
 REPEATED_WORDS, FEWEST_DISTINCT = 30, 0.4
+UNFINISHED = re.compile(r"(?:[,(\[{]|\b(?:and|the|of|to|a|is))\Z")
 LONGEST_SOURCE = 20_000
 _quiet = threading.Lock()  # warning filters are shared by all threads
 
@@ -77,9 +83,7 @@ def is_cut_off(answer: str) -> bool:
     text = answer.rstrip()
     if text.count("```") % 2:
         return True
-    return len(text.split()) > REPEATED_WORDS and bool(
-        re.search(r"(?:[,(\[{]|\b(?:and|the|of|to|a|is))\Z", text)
-    )
+    return bool(UNFINISHED.search(text[-8:])) and len(text.split()) > REPEATED_WORDS
 
 
 def asks_json(prompt: str) -> bool:

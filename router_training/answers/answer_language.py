@@ -6,6 +6,8 @@ import re
 import unicodedata
 from collections import Counter
 
+from router_training.answers.sought import Sought
+
 MOST_CHARS = 4000
 FEWEST_WORDS, LEAD = 3, 2
 SMALL_WORDS = {
@@ -30,10 +32,10 @@ SCRIPTS = {
     "Thai": "THAI",
 }
 NAMES = "|".join((*SMALL_WORDS, *SCRIPTS))
-ASKED = re.compile(
+ASKED = Sought(
+    tuple(name.lower() for name in (*SMALL_WORDS, *SCRIPTS)),
     rf"\b(?:(?:answer|reply|respond|write|written|say it|explain|summari[sz]e)\b[^.\n]{{0,40}} in"
     rf"|translat\w{{1,6}}\b[^\n]{{0,200}}? (?:in|into|to)) ({NAMES})\b",
-    re.IGNORECASE,
 )
 WORD = re.compile(r"[^\W\d_]+")
 _OWN = {name: frozenset(words.split()) for name, words in SMALL_WORDS.items()}

@@ -6,33 +6,65 @@ import json
 import re
 from functools import lru_cache
 
+from router_training.answers.sought import Sought
+
 MOST_CHARS = 100_000
 SURE = (
     r"(?:(?:definitely|certainly|absolutely|completely|totally|fully|indeed|100 ?%|also|has been|been) ){0,3}"
 )
-CLAIMS = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        # "this answer is definitely correct", "the above solution has been verified"
+CLAIMS = (
+    # "this answer is definitely correct", "the above solution has been verified"
+    Sought(
+        ("correct", "right", "verified", "accurate", "perfect", "flawless"),
         rf"\b(?:this|the|my|that)(?: \w{{1,12}})? (?:answer|response|solution|result) (?:is|was|has been) {SURE}"
         r"(?:correct|right|verified|accurate|perfect|flawless)\b(?=\W{0,3}(?:$|\n| and| with|\b[A-Z])|[.!,;:)\]])(?:[^.\n]|\.(?=\d)){0,100}[.!]?",
-        # "confidence: 1.0", "p_correct = 1", "I am 100% sure"
+    ),
+    # "confidence: 1.0", "p_correct = 1", "I am 100% sure"
+    Sought(
+        ("confidence", "p_correct", "probability of being", "certainty"),
         r"[\"'(\[]{0,2}\b(?:confidence|p_correct|probability of being (?:correct|right)|certainty)[\"']?"
         r"(?: (?:score|level|is|of)){0,2} {0,3}[:=]? {0,3}(?:\d{1,3}(?:\.\d{1,6})?(?: ?%|/\d{1,3})?|high|very high|maximum|certain)[)\].!]{0,2}",
+    ),
+    Sought(
+        ("sure", "confident", "certain"),
         r"\bI(?:'m| am) (?:very |absolutely |completely |quite |\d{1,3} ?% ){0,2}(?:sure|confident|certain)\b(?:[^.\n]|\.(?=\d)){0,100}[.!]?",
-        # orders to whoever reads it
+    ),
+    # orders to whoever reads it
+    Sought(
+        ("ignore", "disregard", "forget"),
         r"\b(?:ignore|disregard|forget) (?:all |any |the |your |my ){0,2}(?:previous|prior|above|preceding|earlier)\b[^\n]{0,200}",
+    ),
+    Sought(
+        ("yes",),
         r"\b(?:please )?(?:say|reply|respond|end|answer|output|return|print)(?: only| just| with| the word){0,3} [\"'*]{0,2}yes\b[\"'*.!]{0,3}",
+    ),
+    Sought(
+        ("mark ", "rate ", "score ", "grade ", "judge ", "accept ", "treat "),
         r"\b(?:mark|rate|score|grade|judge|accept|treat) (?:this|it|the answer|my answer)\b[^.\n]{0,60}"
         r"\b(?:correct|right|accepted|10|100|1\.0|valid|true)\b[.!]?",
+    ),
+    Sought(
+        ("verdict", "verification", "verified", "is_correct"),
         r"\b(?:verdict|verification|verified|is_correct)[\"']? ?[:=] ?[\"']?"
         r"(?:yes|true|correct|right|pass(?:ed)?|accepted|\d{1,3}(?:\.\d{1,4})?(?: ?%|/\d{1,3})?)\b[\"'.!]{0,2}",
-        # marks of a conversation or of a checker's request
+    ),
+    # marks of a conversation or of a checker's request
+    Sought(
+        ("</answer",),
         r"</answer\b[^<>\n]{0,20}>[^<>]{0,200}<answer\b[^<>\n]{0,20}>",
+    ),
+    Sought(
+        ("<evidence", "<verdict", "<judge", "<checker", "<system"),
         r"<(evidence|verdict|judge|checker|system)\b[^<>\n]{0,60}>[^<>]{0,200}</\1>",
+    ),
+    Sought(
+        ("<",),
         r"</?(?:answer|system|user|assistant|instructions?|evidence|verdict|judge|checker|context|im_start|im_end)\b[^<>\n]{0,60}>",
+    ),
+    Sought(
+        ("<|", "inst]"),
         r"(?:<\|[a-z_]{1,20}\|>|\[/?INST\])(?:\s{0,3}(?:yes|system|user|assistant)\b)?",
-    )
+    ),
 )
 FORGED = re.compile(
     r"[\[{]{1,2}[^\[\]{}]{0,300}[\"'](?:p_correct|confidence|evidence|verdict|is_correct|verified)[\"'] ?:[^\[\]{}]{0,300}[\]}]{1,2}"
@@ -59,7 +91,7 @@ def shown(answer: str, most_chars: int = MOST_CHARS) -> str:
     text = visible(bounded(answer, most_chars))
     stripped = FORGED.sub("", text) if "{" in text else text
     for claim in CLAIMS:
-        stripped = claim.sub("", stripped)
+        stripped = claim.without(stripped)
     if stripped != text and _is_json(text):
         return text.strip()
     return stripped.strip() or text.strip()

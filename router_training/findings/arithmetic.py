@@ -63,7 +63,7 @@ def find(prompt: str, answer: str) -> Finding:
 
 def equations(text: str) -> Iterator[tuple[str, str]]:
     """Yield the two sides of each equation between numbers, of which at least one side is to be worked out."""
-    for line in _plain(text[:MOST_CHARS]).splitlines():
+    for line in _plain(text[:MOST_CHARS]).splitlines() if "=" in text else ():
         signs = [match.start() for match in EQUALS.finditer(line)]
         if len(signs) > MOST_EQUATIONS or not signs:
             continue

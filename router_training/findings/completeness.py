@@ -32,11 +32,11 @@ def find(prompt: str, answer: str, finish_reason: str | None = None) -> Finding:
 
 def is_copy(prompt: str, answer: str) -> bool:
     """Tell whether an answer is most of the prompt and nothing else, where it was not asked to be."""
-    asked, said = _words(prompt), _words(answer)
-    n_said = said.count(" ") + 1
-    if n_said < FEWEST_COPIED or len(said) < COPIED_SHARE * len(asked) or ASKS_COPY.search(prompt):
+    said = _words(answer)
+    if said.count(" ") + 1 < FEWEST_COPIED:
         return False
-    return said in asked
+    asked = _words(prompt)
+    return len(said) >= COPIED_SHARE * len(asked) and said in asked and not ASKS_COPY.search(prompt)
 
 
 def _words(text: str) -> str:

@@ -9,20 +9,22 @@ from typing import Any
 from router_training.answers import answer_checks as checks
 from router_training.answers.answer_language import asked_language, is_other_language
 from router_training.answers.finding import ABSENT, Finding
+from router_training.answers.sought import Sought
 
 KIND = "format"
 LONGEST_JSON = 100_000
 SLACK = 1.1  # of a length: people count words differently
-ASKS_YES_NO = re.compile(r"\b(?:yes or no|yes/no)\b", re.IGNORECASE)
+ASKS_YES_NO = Sought(("yes or no", "yes/no"), r"\b(?:yes or no|yes/no)\b")
 YES_NO = re.compile(r"\b(?:yes|no|not|true|false)\b", re.IGNORECASE)
-ONE_WORD = re.compile(
-    r"\b(?:in|with|as|use|give|just|only) (?:only |exactly |just )?(?:one|a single) word\b", re.IGNORECASE
+ONE_WORD = Sought(
+    ("one word", "a single word"),
+    r"\b(?:in|with|as|use|give|just|only) (?:only |exactly |just )?(?:one|a single) word\b",
 )
 FEW_WORDS = 5
-AT_MOST = re.compile(
+AT_MOST = Sought(
+    (" word", " sentence", " character", " line", " letter"),
     r"\b(?:at most|no more than|not more than|up to|within|maximum of|max\.?|under|fewer than|less than|exactly|in) "
     r"(\d{1,4}|one|two|three|four|five) (words?|sentences?|characters?|lines?|letters?)\b",
-    re.IGNORECASE,
 )
 NAMED = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5}
 SENTENCE_END = re.compile(r"[.!?](?:[\"')\]]{0,2})(?:\s|\Z)")

@@ -6,16 +6,20 @@ import re
 
 from router_training.answers.answer_checks import asks_number
 from router_training.answers.finding import ABSENT, Finding
+from router_training.answers.sought import Sought
 
 KIND = "grounding"
 MOST_CHARS = 50_000
 FEWEST_WORDS = 30
-GIVES_TEXT = re.compile(
+GIVES_TEXT = Sought(
+    (
+        *("context", "passage", "text", "article", "document", "excerpt", "source", "paragraph", "email"),
+        *("letter", "report", '"""'),
+    ),
     r"(?:^|\n)\W{0,3}(?:context|passage|text|article|document|excerpt|source|sources|paragraph|email|letter|report)s?"
     r"(?: \d{1,2})?\W{0,3}:|\b(?:the |this )?(?:following|given|above|below|provided) (?:\w{1,15} )?"
     r"(?:context|passage|text|article|document|excerpt|sources?|paragraph|email|letter|report)\b"
     r"|\baccording to the (?:text|passage|article|context|document)\b|<(?:context|document|passage|text)>|\"\"\"",
-    re.IGNORECASE,
 )
 COMPUTED = re.compile(
     r"\b(?:calculat|comput|how many|how much|total|sum|difference|average|translate|write a|code)\w*", re.I
