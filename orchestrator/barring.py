@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from orchestrator.limits import Limits
 from router_training.capabilities import Requirements, why_not
@@ -47,22 +48,26 @@ def too_short(cards: Catalogue, attempts: Iterable[Attempt]) -> dict[str, str]:
     return {name: reason for name in declared.keys() - failed.keys() if declared[name] <= failed[longest]}
 
 
-def limits_of(state: Mapping[str, object], dial: float) -> Limits:
+def limits_of(state: Mapping[str, Any], dial: float) -> Limits:
     """Return the limits that a request sets; `dial` is that of requests that set none.
 
     Raises:
         UsageError: if one is outside its range.
     """
-    given = {key: state.get(key) for key in ("max_usd", "deadline_s", "max_attempts", "min_quality")}
-    chosen = state.get("dial")
+    chosen: Any = state.get("dial")  # Limits checks what a caller gave
     return Limits(
-        dial=dial if chosen is None else chosen,  # type: ignore[arg-type]  # Limits checks what a caller gave
-        allow=_names(state.get("allow")),
-        deny=_names(state.get("deny")) or (),
-        **given,  # type: ignore[arg-type]
+        dial if chosen is None else chosen,
+        state.get("max_usd"),
+        state.get("deadline_s"),
+        state.get("max_attempts"),
+        state.get("min_quality"),
+        _names(state.get("allow")),
+        _names(state.get("deny")) or (),
     )
 
 
 def _names(given: object) -> tuple[str, ...] | None:
+    if given is None:
+        return None
     is_list = isinstance(given, Sequence | set | frozenset) and not isinstance(given, str)
     return tuple(given) if is_list else given  # type: ignore[arg-type, return-value]

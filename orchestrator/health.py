@@ -41,7 +41,7 @@ class Health:
         return tuple(self.latency(forecast.model).adjusted(forecast) for forecast in forecasts)
 
     def _of(self, model: str) -> tuple[Breaker, LatencyWindow]:
+        if (known := self._known.get(model)) is not None:
+            return known
         with self._lock:
-            if model not in self._known:
-                self._known[model] = (Breaker(self.clock), LatencyWindow(self.clock))
-            return self._known[model]
+            return self._known.setdefault(model, (Breaker(self.clock), LatencyWindow(self.clock)))

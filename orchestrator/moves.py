@@ -185,13 +185,20 @@ class Situation:
 
     def utility(self, forecast: Forecast) -> float:
         """Return dial * p_success - (1 - dial) * usd / usd_scale."""
-        scale = self.usd_scale or max((other.usd for other in self.forecasts), default=0.0) or 1.0
         dial = self.limits.dial
-        return dial * forecast.p_success - (1.0 - dial) * forecast.usd / scale
+        return dial * forecast.p_success - (1.0 - dial) * forecast.usd / self._scale()
+
+    def _scale(self) -> float:
+        return self.usd_scale or max((other.usd for other in self.forecasts), default=0.0) or 1.0
 
     def preferred(self, forecasts: Iterable[Forecast]) -> Forecast | None:
         """Return the forecast of highest utility; ties go to the cheaper model, then to the name."""
-        return min(forecasts, key=lambda f: (-self.utility(f), f.usd, f.model), default=None)
+        dial, scale = self.limits.dial, self._scale()
+        return min(
+            forecasts,
+            key=lambda f: ((1.0 - dial) * f.usd / scale - dial * f.p_success, f.usd, f.model),
+            default=None,
+        )
 
     def without_failures(self) -> Situation:
         """Return the same situation as if the models that failed did not exist; the limits remember them."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from operator import attrgetter
+from types import UnionType
 from typing import Any, get_args, get_type_hints
 
 from router_training.contract import Attempt, Decision, Evidence, Forecast, RequestRecord, ToolCall
@@ -44,8 +45,12 @@ def _parts(kind: type[Any]) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any,
     if not is_dataclass(kind):
         return (), tuple, ()
     names, hints = tuple(field.name for field in fields(kind)), get_type_hints(kind)
-    nested = tuple(name for name in names if not {hints[name], *get_args(hints[name])} & LEAVES)
-    return names, attrgetter(*names), nested
+    return names, attrgetter(*names), tuple(name for name in names if not _is_leaf(hints[name]))
+
+
+def _is_leaf(hint: Any) -> bool:
+    """Tell whether what a field is annotated with is plain already, such as `float | None`."""
+    return LEAVES.issuperset(get_args(hint) if isinstance(hint, UnionType) else (hint,))
 
 
 def attempt(kept: Mapping[str, Any]) -> Attempt:

@@ -38,11 +38,13 @@ def why_not(card: ModelCard, requirements: Requirements) -> str | None:
     if not _speaks(card.languages, requirements.language):
         spoken = ", ".join(sorted(card.languages))
         return f"{card.name} does not speak {requirements.language} (its languages: {spoken})"
+    if card.context_tokens is None:
+        return None
     answer = next(
         n for n in (requirements.answer_tokens, card.max_tokens, USUAL_ANSWER_TOKENS) if n is not None
     )
     prompt = requirements.prompt_tokens + tokens_in(card.system_prompt or "")
-    if card.context_tokens is not None and prompt + answer > card.context_tokens:
+    if prompt + answer > card.context_tokens:
         return (
             f"{card.name} takes {card.context_tokens:,} tokens, but the prompt has about {prompt:,} "
             f"and the answer needs {answer:,}"
@@ -59,8 +61,10 @@ def tokens_in(text: str) -> int:
 
 
 def _speaks(languages: Iterable[str], wanted: str | None) -> bool:
+    if wanted is None:
+        return True
     spoken = {_primary(language) for language in languages}
-    return wanted is None or not spoken or _primary(wanted) in spoken
+    return not spoken or _primary(wanted) in spoken
 
 
 def _primary(language: str) -> str:

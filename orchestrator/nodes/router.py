@@ -50,9 +50,9 @@ class RouterNode(Step):
     demotion: Demotion | None = None
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
-        start = time.perf_counter()
-        forecasts = self.forecast(task_of(input))
-        return self.begin(input, forecasts, time.perf_counter() - start, trace_id_of(config))
+        start, task = time.perf_counter(), task_of(input)
+        forecasts = self.forecast(task)
+        return self.begin(input, task, forecasts, time.perf_counter() - start, trace_id_of(config))
 
     async def ainvoke(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
@@ -62,16 +62,21 @@ class RouterNode(Step):
         start = time.perf_counter()
         task, later = task_of(input), getattr(self.forecast, "later", None)
         forecasts = await (asyncio.to_thread(self.forecast, task) if later is None else later(task))
-        return self.begin(input, forecasts, time.perf_counter() - start, trace_id_of(config))
+        return self.begin(input, task, forecasts, time.perf_counter() - start, trace_id_of(config))
 
     def begin(
-        self, state: Mapping[str, Any], forecasts: tuple[Forecast, ...], elapsed_s: float, trace_id: str
+        self,
+        state: Mapping[str, Any],
+        task: Task,
+        forecasts: tuple[Forecast, ...],
+        elapsed_s: float,
+        trace_id: str,
     ) -> dict[str, Any]:
         """Make the first move and write down why."""
         forecasts = conversation.priced(forecasts, self.cards, messages_of(state), state.get("tools"))
         known = self.health.adjusted(forecasts)
         start = {**state, "latency_s": elapsed_s, "refused_usd": None}
-        situation, unable = self.opening(start, known)
+        situation, unable = self.opening(start, task, known)
         chosen = self.kept(state, situation, self.move(situation))
         move, propensity = chosen, 1.0
         if not self.sticks(state):  # another model in mid-conversation would lose the prompt cache
@@ -82,7 +87,7 @@ class RouterNode(Step):
             "decision": plain.plain(decision),
             "move": written(move, situation),
             "attempts": [],
-            "drafts": None,
+            **({"drafts": None} if state.get("drafts") else {}),
             "usd": 0.0,
             "latency_s": elapsed_s,
             "path": [ROUTER],
@@ -144,12 +149,12 @@ class RouterNode(Step):
         return (limits, share) if dial is None else (replace(limits, dial=dial), 0.0)
 
     def opening(
-        self, state: Mapping[str, Any], forecasts: tuple[Forecast, ...]
+        self, state: Mapping[str, Any], task: Task, forecasts: tuple[Forecast, ...]
     ) -> tuple[Situation, dict[str, str]]:
         """Return a request as strategies see it before any call, and the models that can never serve it, with reasons."""
         limits = limits_of(state, self.dial)
-        unable = unfit(self.cards, limits, requirements_of(state, self.cards))
-        return self._seen(state, forecasts, (), limits, unable), unable
+        unable = unfit(self.cards, limits, requirements_of(state, task.prompt, self.cards))
+        return self._seen(state, task, forecasts, (), limits, unable), unable
 
     def situation(
         self,
@@ -160,11 +165,13 @@ class RouterNode(Step):
         """Return the state as strategies see it; `attempts` are those of the state unless given."""
         if attempts is None:
             attempts = tuple(plain.attempt(kept) for kept in state["attempts"])
-        return self._seen(state, forecasts, attempts, limits_of(state, self.dial), state["standing"]["unfit"])
+        limits, unable = limits_of(state, self.dial), state["standing"]["unfit"]
+        return self._seen(state, task_of(state), forecasts, attempts, limits, unable)
 
     def _seen(
         self,
         state: Mapping[str, Any],
+        task: Task,
         forecasts: tuple[Forecast, ...],
         attempts: tuple[Attempt, ...],
         limits: Limits,
@@ -173,7 +180,7 @@ class RouterNode(Step):
         limits, share = self.aimed(limits, state)
         never = {**unable, **_refused(state, forecasts)}
         likeliest = max((f.p_success for f in forecasts if f.model not in never), default=0.0)
-        task = _typed(task_of(state), forecasts)
+        task = _typed(task, forecasts)
         return Situation(
             task=task,
             forecasts=forecasts,
@@ -227,6 +234,10 @@ def _refused(state: Mapping[str, Any], forecasts: Sequence[Forecast]) -> dict[st
 
 
 def _amount(usd: float) -> str:
+    """Return an amount with two significant digits and without an exponent."""
+    short = f"{usd:.2g}"
+    if "e" not in short:
+        return short
     return np.format_float_positional(usd, precision=2, unique=False, fractional=False, trim="-")
 
 

@@ -20,8 +20,16 @@ RACE, CHECK = "race", "check"
 APPROVAL, CODE = "approval", "code"
 
 
-class Request(TypedDict, total=False):
-    """What a caller gives: `input` or `messages`, and if wanted a task type and limits (see `moves.Limits`).
+class Asked(TypedDict, total=False):
+    """What is asked: `input` or `messages`, and of what type it is, if the caller says so."""
+
+    input: str
+    messages: Annotated[list[AnyMessage], add_messages]
+    task_type: str | None
+
+
+class Request(Asked, total=False):
+    """What a caller gives: what is asked, and if wanted limits (see `moves.Limits`).
 
     `response_format`, in OpenAI's form, is what verifiers hold the answer against; no model is told of it.
 
@@ -29,9 +37,6 @@ class Request(TypedDict, total=False):
     keyword arguments of every call that answers the request; the models must know them.
     """
 
-    input: str
-    messages: Annotated[list[AnyMessage], add_messages]
-    task_type: str | None
     dial: float | None
     max_usd: float | None
     deadline_s: float | None
@@ -45,8 +50,8 @@ class Request(TypedDict, total=False):
     options: dict[str, Any] | None
 
 
-class Answer(Request, total=False):
-    """What a caller gets. `attempts` and `decision` are plain forms of the contract's records.
+class Answer(Asked, total=False):
+    """What a caller gets, beside what was asked. `attempts` and `decision` are plain forms of the contract's records.
 
     `confidence` lies in [0, 1]; `model` is None and `error` says why when no model answered; `note` says what of the
     request could not be kept to, if anything.
@@ -90,8 +95,8 @@ class Standing(TypedDict):
     p_floor: float
 
 
-class State(Answer, total=False):
-    """What flows along the edges: the answer so far, unverified drafts, the move to make.
+class State(Request, Answer, total=False):
+    """What flows along the edges: the request, the answer so far, unverified drafts, the move to make.
 
     `turns` holds what each model and its tools have said to each other since the move; `refused_usd` is the forecast
     price of the cheapest calls that a person refused.
@@ -142,12 +147,12 @@ def messages_of(state: Mapping[str, Any]) -> Sequence[BaseMessage]:
     return state["messages"] if is_conversation(state) else ()
 
 
-def requirements_of(state: Mapping[str, Any], cards: Catalogue) -> Requirements:
-    """Return what the request needs of a model: room for all of it, and the capabilities that it takes.
+def requirements_of(state: Mapping[str, Any], prompt: str, cards: Catalogue) -> Requirements:
+    """Return what the request needs of a model: room for all of it, `prompt` included, and the capabilities it takes.
 
     The task type "code" needs the capability "code" where any card has it.
     """
-    needed = conversation.requirements(messages_of(state), state.get("tools"), task_of(state).prompt)
+    needed = conversation.requirements(messages_of(state), state.get("tools"), prompt)
     if state.get("task_type") == CODE and any(CODE in card.capabilities for card in cards.values()):
         return replace(needed, needs=needed.needs | {CODE})
     return needed

@@ -39,6 +39,6 @@ class Leading(Step):
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Command[str]:
         return self.led(input, await self.node.ainvoke(input, config))
 
-    def led(self, state: Mapping[str, Any], update: Mapping[str, Any]) -> Command[str]:
+    def led(self, state: Mapping[str, Any], update: dict[str, Any]) -> Command[str]:
         """Return the update and where it leads."""
-        return Command(update=dict(update), goto=self.edge.invoke({**state, **update}))
+        return Command(update=update, goto=self.edge.invoke({**state, **update}))

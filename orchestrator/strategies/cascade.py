@@ -40,9 +40,11 @@ class Strategy:
         if (best := situation.best()) is None:
             return GiveUp(situation.failures())
         confidence = best.confidence or 0.0
+        if self.threshold is not None and confidence >= self.threshold:
+            return Accept(best)
         in_hand = situation.limits.dial * confidence
         better = [f for f in situation.open() if f.p_success > confidence and situation.utility(f) > in_hand]
-        if not better or (self.threshold is not None and confidence >= self.threshold):
+        if not better:
             return Accept(best)
         if len(situation.attempts) >= self.steps:
             better = [min(better, key=lambda f: (-f.p_success, f.usd, f.model))]

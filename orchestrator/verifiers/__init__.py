@@ -110,11 +110,10 @@ def weighed(
     """
     seen = list(attempts)
     for verifier in verifiers:
-        together = getattr(verifier, "together", None)
-        places = [i for i, attempt in enumerate(seen) if (attempt.text or "").strip()]
-        if together is None or not places:
+        if (together := getattr(verifier, "together", None)) is None:
             continue
-        found = together(task, [seen[i] for i in places], forecasts)
+        places = [i for i, attempt in enumerate(seen) if (attempt.text or "").strip()]
+        found = together(task, [seen[i] for i in places], forecasts) if places else ()
         for i, evidence in zip(places, found, strict=True):
             seen[i] = _with(seen[i], evidence)
     return seen
