@@ -126,6 +126,10 @@ def ask(
     """
     from orchestrator.strategies import listed, load
 
+    if trace and compare is not None:
+        raise UsageError(
+            "--trace shows one answer and --compare several; leave one out, or read all with --compare and --json"
+        )
     text = read_prompt(prompt)
     names = (strategy,) if compare is None else listed(compare, recorded=recorded is not None)
     load(names[0])  # a mistyped strategy is found before anything slow
@@ -148,11 +152,10 @@ def ask(
     verifier = standard(opened.answer_model)
     if judge is not None:
         verifier = (*verifier, judge_of(judge, opened.policy.catalogue, judge_bias))
-    request = {"input": text, "max_usd": max_usd, "deadline_s": deadline_s}
     answers = {
         name: build_graph(
             opened.policy, strategy=name, models=clients, verifier=verifier, dial=dial, joint=opened.joint
-        ).invoke(request)
+        ).invoke({"input": text, "max_usd": max_usd, "deadline_s": deadline_s})
         for name in names
     }
     if compare is None:
@@ -213,7 +216,8 @@ def read_prompt(prompt: str) -> str:
         UsageError: if it is blank, or not UTF-8.
     """
     try:
-        text = sys.stdin.read() if prompt == "-" else prompt
+        # the newline that ends what echo or an editor writes is no part of the prompt
+        text = sys.stdin.read().removesuffix("\n") if prompt == "-" else prompt
         text.encode()  # what is no UTF-8 on the command line arrives as half characters
     except (UnicodeDecodeError, UnicodeEncodeError) as error:
         raise UsageError(f"the prompt is not UTF-8 ({error.reason}); convert it to UTF-8") from error

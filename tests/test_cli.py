@@ -147,6 +147,13 @@ def test_a_trace_and_a_comparison_show_the_recorded_answers(run, outcomes, route
     }
 
 
+def test_a_trace_of_a_comparison_is_refused(run):
+    code, out, err = run("ask", "hi", "--trace", "--compare", "all")
+    assert (code, out) == (2, "") and err.startswith(
+        "pointsman: --trace shows one answer and --compare several"
+    )
+
+
 def test_every_strategy_is_listed_with_what_it_means(run):
     code, out, _ = run("strategies")
     first_lines = [line.split() for line in out.splitlines() if not line.startswith(" ")]
@@ -268,6 +275,15 @@ def test_standard_input_that_is_not_utf_8_is_refused(monkeypatch):
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"caf\xe9 au lait"), encoding="utf-8"))
     with pytest.raises(UsageError, match="not UTF-8"):
         read_prompt("-")
+
+
+@pytest.mark.parametrize(
+    ("piped", "prompt"),
+    [("a\nb\n", "a\nb"), ("a", "a"), ("a\n\n", "a\n"), ("\n a ", "\n a "), ("a\r\n", "a")],
+)
+def test_the_newline_that_ends_standard_input_is_no_part_of_the_prompt(monkeypatch, piped, prompt):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(piped.encode()), encoding="utf-8"))
+    assert read_prompt("-") == prompt
 
 
 def test_a_prompt_of_200_kb_goes_to_a_model_that_takes_it_and_is_refused_where_none_does(
