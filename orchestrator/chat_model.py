@@ -30,7 +30,8 @@ def as_chat_model(graph: Any, **options: Any) -> GraphChatModel:
     """Return the graph as a chat model: each call is one request, which holds the whole conversation.
 
     The answer's `response_metadata` has model, confidence, usd, latency_s, path and trace_id; its `usage_metadata`
-    counts the tokens of all attempts. Where no model could answer, ModelError is raised.
+    counts the tokens of all attempts. Where no model could answer, ModelError is raised. Where the graph waits for a
+    person, the graph that called the chat model waits; where none did, UsageError is raised.
 
     Args:
         graph: what `build_graph` returned, without a checkpointer.
@@ -143,6 +144,11 @@ def _config(run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRu
 
 
 def _answer(state: Mapping[str, Any]) -> AIMessage:
+    if "error" not in state:
+        raise UsageError(
+            "the graph waits for a person (approve_above_usd, or a tool that asks), and a chat model has no way to ask "
+            "one; call it in a node of a graph of yours that has a checkpointer, or build this graph without either"
+        )
     if state["error"] is not None:
         raise ModelError(state["error"])
     message: AIMessage = state["messages"][-1]

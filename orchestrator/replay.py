@@ -20,7 +20,6 @@ from orchestrator.nodes.fallback import last_resort
 from orchestrator.nodes.model import ModelNode
 from orchestrator.nodes.race import Race
 from orchestrator.nodes.router import RouterNode
-from orchestrator.nodes.state import task_of
 from orchestrator.roles import TypeRoutes
 from router_training.answer_model import AnswerModel
 from router_training.catalogue import usd_per_call
@@ -197,7 +196,7 @@ def answer(
     """Return the last situation of a request for task i, and the accepted attempt, None where nothing answered."""
     task, comparing = recordings.tasks[i], verifiers.comparing((), recordings.joint)
     state = {"input": task.prompt, **request, "latency_s": 0.0}
-    situation, _ = router.opening(state, task_of(state), recordings.forecasts[i])
+    situation = router.situation(state, recordings.forecasts[i], ())
     while True:
         move = within_limits(router.strategy(situation), situation)
         if not isinstance(move, Ask | Check | Accept):

@@ -17,7 +17,7 @@ from orchestrator.calls import LONGEST_ANSWER, Bounds
 from orchestrator.health import Health
 from orchestrator.nodes import conversation
 from orchestrator.nodes.model import ModelNode
-from orchestrator.nodes.state import Request, task_of
+from orchestrator.nodes.state import Request, is_conversation, task_of
 from orchestrator.verifiers import Verifier, verified
 from router_training.contract import Attempt, Catalogue, Decision, RequestRecord
 
@@ -47,6 +47,7 @@ class SecondAnswers:
     ) -> dict[str, Any]:
         """Return what a model node is given: the request, as it was asked of others, and a move of its own."""
         asked = {key: state[key] for key in Request.__annotations__ if key in state}
+        asked.pop("input" if is_conversation(state) else "messages", None)
         if asked.get("options"):
             asked["options"] = dict(options(asked["options"]))
         move = {"ask": [model], "check": True, "bounds": {}}

@@ -95,10 +95,27 @@ def test_refusal_holds_for_one_request_only():
 def test_an_approval_is_true_or_false():
     one = graph()
     one.invoke(HARD, CONFIG)
-    with pytest.raises(UsageError, match="the approval is 'yes'"):
-        one.invoke(Command(resume="yes"), CONFIG)
+    for wrong in ("yes", 1, ["no"]):
+        told = one.invoke(Command(resume=wrong), CONFIG)["__interrupt__"][0].value
+        assert f"the approval is {wrong!r}; resume with True" in told["error"] and told["models"] == ["large"]
+    assert one.invoke(Command(resume=True), CONFIG)["model"] == "large", "a wrong answer can be mended"
     with pytest.raises(UsageError, match="approve_above_usd is 0"):
         graph(approve_above_usd=0)
+
+
+def test_a_model_denied_while_the_request_waits_is_not_asked_instead():
+    one = graph()
+    one.invoke(HARD, CONFIG)
+    final = one.invoke(Command(resume=False, update={"deny": ["small", "middle"]}), CONFIG)
+    assert final["model"] is None and final["attempts"] == [] and "denied by the request" in final["error"]
+
+
+def test_a_waiting_request_shows_nothing_of_the_answer_before_it():
+    one = graph()
+    one.invoke({"input": "hi", "task_type": "cheap"}, CONFIG)
+    state = one.invoke(HARD, CONFIG)
+    assert state["input"] == HARD["input"] and "__interrupt__" in state
+    assert not any(state[key] for key in ("result", "model", "confidence", "error", "note", "tool_calls"))
 
 
 def test_the_picture_shows_the_approval_only_where_it_is_asked_for():

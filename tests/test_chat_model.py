@@ -10,6 +10,7 @@ from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
+from langgraph.types import Command
 from pydantic import BaseModel
 
 from orchestrator.chat_model import as_chat_model
@@ -80,6 +81,34 @@ def test_bad_use_is_refused():
         chat("x", checkpointer=InMemorySaver())
     with pytest.raises(UsageError, match="unknown option 'temperature'"):
         chat("x", options={"temperature": 1})
+
+
+async def test_where_a_person_is_to_be_asked_a_call_says_that_it_cannot():
+    model = chat("x", approve_above_usd=1e-9)
+    for call in (model.invoke, lambda prompt: list(model.stream(prompt))):
+        with pytest.raises(UsageError, match="waits for a person"):
+            call("hi")
+    with pytest.raises(UsageError, match="waits for a person"):
+        await model.ainvoke("hi")
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_inside_a_graph_that_keeps_threads_a_person_is_asked(is_streamed):
+    model, thread = chat("yes", approve_above_usd=1e-9), {"configurable": {"thread_id": "1"}}
+
+    class Talk(TypedDict, total=False):
+        said: str
+
+    def reply(state):
+        parts = model.stream("may I?") if is_streamed else [model.invoke("may I?")]
+        return {"said": "".join(part.text for part in parts)}
+
+    around = StateGraph(Talk)
+    around.add_node("reply", reply)
+    around.add_edge(START, "reply")
+    outer = around.compile(checkpointer=InMemorySaver())
+    assert outer.invoke({"said": ""}, thread)["__interrupt__"][0].value["models"] == ["cheap"]
+    assert outer.invoke(Command(resume=True), thread)["said"] == "yes"
 
 
 def test_stop_marks_cut_the_answer():

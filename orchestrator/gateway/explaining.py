@@ -11,7 +11,6 @@ from orchestrator.gateway.nearest import Labelled
 from orchestrator.gateway.routing import Routing
 from orchestrator.moves import Ask, Situation
 from orchestrator.nodes.router import RouterNode
-from orchestrator.nodes.state import task_of
 from router_training.contract import Forecast, RequestRecord
 
 DIALS = [i / 100 for i in range(101)]
@@ -82,7 +81,7 @@ def _situation(record: RequestRecord, node: RouterNode) -> Situation:
         "latency_s": 0.0,
     }
     known = tuple(one for one in record.decision.forecasts if one.model in node.cards)
-    situation, _ = node.opening(request, task_of(request), known)
+    situation = node.situation(request, known, ())
     return replace(situation, barred=dict(record.decision.barred))
 
 

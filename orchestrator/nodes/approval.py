@@ -15,23 +15,26 @@ from orchestrator.nodes.finish import Finish
 from orchestrator.nodes.router import RouterNode, decided, written
 from orchestrator.nodes.state import APPROVAL
 from orchestrator.nodes.step import Step
-from router_training.contract import UsageError
+
+REMEDY = "resume with True to make the calls, False to refuse them"
 
 
 @dataclass(eq=False)
 class ApprovalNode(Step):
-    """Stops the graph and asks; `Command(resume=True)` makes the move, `Command(resume=False)` finds a cheaper one."""
+    """Stops the graph and asks; `Command(resume=True)` makes the move, `Command(resume=False)` finds a cheaper one.
+
+    Whoever answers otherwise is told the `error`, and asked again.
+    """
 
     router: RouterNode
     finish: Finish
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
         models, usd = callees(input["move"]), forecast_usd(input)
-        answer = interrupt({"models": models, "usd": usd, "reason": input["decision"]["reason"]})
-        if not isinstance(answer, bool):
-            raise UsageError(
-                f"the approval is {answer!r}; resume with True to make the calls, False to refuse them"
-            )
+        told = {"models": models, "usd": usd, "reason": input["decision"]["reason"]}
+        answer = interrupt(told)
+        while not isinstance(answer, bool):  # raised, it would be raised for ever: LangGraph keeps the answer
+            answer = interrupt({**told, "error": f"the approval is {answer!r}; {REMEDY}"})
         path = [*input["path"], APPROVAL]
         return (
             {"move": {**input["move"], "approved": True}, "path": path}

@@ -13,16 +13,23 @@ from orchestrator.nodes.finish import Finish
 from orchestrator.nodes.router import RouterNode, written
 from orchestrator.nodes.state import FALLBACK
 from orchestrator.nodes.step import Step
+from router_training.contract import UsageError
 
 
 @dataclass(eq=False)
 class FallbackNode(Step):
-    """Takes over where a strategy gives up: untried models, likeliest first; else the best answer there is."""
+    """Takes over where a strategy gives up: untried models, likeliest first; else the best answer there is.
+
+    Raises:
+        UsageError: if the router has refused the request.
+    """
 
     router: RouterNode
     finish: Finish
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
+        if "refuse" in input["move"]:
+            raise UsageError(input["move"]["refuse"])
         situation = self.router.situation(input, plain.forecasts(input["decision"]))
         move = last_resort(situation)
         update = {"move": written(move, situation), "path": [*input["path"], FALLBACK]}

@@ -14,7 +14,7 @@ from langchain_core.runnables import RunnableConfig
 
 from orchestrator import plain
 from orchestrator.nodes.rounds import handed_over
-from orchestrator.nodes.state import is_conversation, task_of
+from orchestrator.nodes.state import given_for_once, is_conversation, task_of
 from router_training.contract import RequestRecord
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class Finish:
             answer["messages"] = [self.message(state, answer)]
         elif is_heard(config):
             answer[UNKEPT] = [self.message(state, answer)]
-        return answer
+        return answer | given_for_once(state)
 
     def message(self, state: Mapping[str, Any], answer: Mapping[str, Any]) -> AIMessage:
         """Return the answer as LangChain's message, under the id that streamed tokens had."""
@@ -134,7 +134,7 @@ def _usage(attempts: Sequence[Mapping[str, Any]]) -> UsageMetadata | None:
 def _note(model: str | None, state: Mapping[str, Any]) -> str | None:
     """Say where the answer comes from a model below the floor that min_quality sets."""
     p_of = {forecast["model"]: forecast["p_success"] for forecast in state["decision"]["forecasts"]}
-    p_floor = state["standing"]["p_floor"]
+    p_floor = state["move"].get("p_floor", 0.0)
     if model is None or p_of[model] >= p_floor:
         return None
     return (

@@ -22,10 +22,18 @@ from orchestrator.health import Health
 from orchestrator.limits import Limits
 from orchestrator.moves import Accept, Ask, Check, GiveUp, Joint, Move, Situation
 from orchestrator.nodes import conversation
-from orchestrator.nodes.state import ROUTER, messages_of, requirements_of, task_of
+from orchestrator.nodes.state import (
+    ROUTER,
+    given_for_once,
+    left_over,
+    messages_of,
+    requirements_of,
+    standing_of,
+    task_of,
+)
 from orchestrator.nodes.step import Step
 from orchestrator.strategies import Strategy
-from router_training.contract import Attempt, Catalogue, Decision, Forecast, Task
+from router_training.contract import Attempt, Catalogue, Decision, Forecast, Task, UsageError
 
 
 @dataclass(eq=False)
@@ -50,33 +58,35 @@ class RouterNode(Step):
     demotion: Demotion | None = None
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
-        start, task = time.perf_counter(), task_of(input)
-        forecasts = self.forecast(task)
-        return self.begin(input, task, forecasts, time.perf_counter() - start, trace_id_of(config))
+        start, left = time.perf_counter(), left_over(input)
+        try:
+            state = {**input, **left, "standing": standing_of(input)}
+            forecasts = self.forecast(task_of(state))
+            return left | self.begin(state, forecasts, time.perf_counter() - start, trace_id_of(config))
+        except UsageError as error:
+            return refused(input, error)
 
     async def ainvoke(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
     ) -> dict[str, Any]:
         if getattr(self.forecast, "instant", False):
             return self.invoke(input, config)
-        start = time.perf_counter()
-        task, later = task_of(input), getattr(self.forecast, "later", None)
-        forecasts = await (asyncio.to_thread(self.forecast, task) if later is None else later(task))
-        return self.begin(input, task, forecasts, time.perf_counter() - start, trace_id_of(config))
+        start, left, later = time.perf_counter(), left_over(input), getattr(self.forecast, "later", None)
+        try:
+            state = {**input, **left, "standing": standing_of(input)}
+            task = task_of(state)
+            forecasts = await (asyncio.to_thread(self.forecast, task) if later is None else later(task))
+            return left | self.begin(state, forecasts, time.perf_counter() - start, trace_id_of(config))
+        except UsageError as error:
+            return refused(input, error)
 
     def begin(
-        self,
-        state: Mapping[str, Any],
-        task: Task,
-        forecasts: tuple[Forecast, ...],
-        elapsed_s: float,
-        trace_id: str,
+        self, state: Mapping[str, Any], forecasts: tuple[Forecast, ...], elapsed_s: float, trace_id: str
     ) -> dict[str, Any]:
         """Make the first move and write down why."""
         forecasts = conversation.priced(forecasts, self.cards, messages_of(state), state.get("tools"))
         known = self.health.adjusted(forecasts)
-        start = {**state, "latency_s": elapsed_s, "refused_usd": None}
-        situation, unable = self.opening(start, task, known)
+        situation = self.situation({**state, "latency_s": elapsed_s}, known, ())
         chosen = self.kept(state, situation, self.move(situation))
         move, propensity = chosen, 1.0
         if not self.sticks(state):  # another model in mid-conversation would lose the prompt cache
@@ -87,16 +97,13 @@ class RouterNode(Step):
             "decision": plain.plain(decision),
             "move": written(move, situation),
             "attempts": [],
-            **({"drafts": None} if state.get("drafts") else {}),
             "usd": 0.0,
             "latency_s": elapsed_s,
             "path": [ROUTER],
             "standing": {
-                "unfit": unable,
+                **state["standing"],
                 "expected_s": {forecast.model: forecast.latency_s for forecast in forecasts},
-                "p_floor": situation.p_floor,
             },
-            **({"refused_usd": None} if state.get("refused_usd") is not None else {}),
         }
 
     def kept(self, state: Mapping[str, Any], situation: Situation, move: Move) -> Move:
@@ -148,37 +155,22 @@ class RouterNode(Step):
             dial = self.operating(share)
         return (limits, share) if dial is None else (replace(limits, dial=dial), 0.0)
 
-    def opening(
-        self, state: Mapping[str, Any], task: Task, forecasts: tuple[Forecast, ...]
-    ) -> tuple[Situation, dict[str, str]]:
-        """Return a request as strategies see it before any call, and the models that can never serve it, with reasons."""
-        limits = limits_of(state, self.dial)
-        unable = unfit(self.cards, limits, requirements_of(state, task.prompt, self.cards))
-        return self._seen(state, task, forecasts, (), limits, unable), unable
-
     def situation(
         self,
         state: Mapping[str, Any],
         forecasts: tuple[Forecast, ...],
         attempts: tuple[Attempt, ...] | None = None,
     ) -> Situation:
-        """Return the state as strategies see it; `attempts` are those of the state unless given."""
+        """Return the state as strategies see it, within the limits as they now are.
+
+        `attempts` are those of the state unless given.
+        """
         if attempts is None:
             attempts = tuple(plain.attempt(kept) for kept in state["attempts"])
-        limits, unable = limits_of(state, self.dial), state["standing"]["unfit"]
-        return self._seen(state, task_of(state), forecasts, attempts, limits, unable)
-
-    def _seen(
-        self,
-        state: Mapping[str, Any],
-        task: Task,
-        forecasts: tuple[Forecast, ...],
-        attempts: tuple[Attempt, ...],
-        limits: Limits,
-        unable: Mapping[str, str],
-    ) -> Situation:
-        limits, share = self.aimed(limits, state)
-        never = {**unable, **_refused(state, forecasts)}
+        allowed, task = limits_of(state, self.dial), task_of(state)
+        never = unfit(self.cards, allowed, requirements_of(state, task.prompt, self.cards))
+        never |= _refused(state, forecasts)
+        limits, share = self.aimed(allowed, state)
         likeliest = max((f.p_success for f in forecasts if f.model not in never), default=0.0)
         task = _typed(task, forecasts)
         return Situation(
@@ -194,6 +186,14 @@ class RouterNode(Step):
             pointed_to=self.routes(task.task_type, limits.dial),
             joint=self.joint,
         )
+
+
+def refused(state: Mapping[str, Any], error: UsageError) -> dict[str, Any]:
+    """Return the move that raises this error, and forgets what the request set, for a thread to go on without it.
+
+    What a node raises, LangGraph keeps nothing of: the next request of the thread would meet the same limits.
+    """
+    return {"move": {"refuse": str(error)}, "standing": standing_of(state), **given_for_once(state)}
 
 
 def trace_id_of(config: RunnableConfig | None) -> str:
@@ -254,6 +254,7 @@ def written(move: Move, situation: Situation) -> dict[str, Any]:
             place = situation.attempts.index(attempt)
             return {"check_of": place, "by": by, "bounds": call_bounds(situation, move)}
         case Accept(attempt):
-            return {"accept": situation.attempts.index(attempt)}
+            floor = {"p_floor": situation.p_floor} if situation.p_floor > 0.0 else {}
+            return {"accept": situation.attempts.index(attempt), **floor}
         case GiveUp(reason):
             return {"give_up": reason}

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any
 
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage
 from langgraph.graph.message import add_messages
+from typing_extensions import TypedDict  # pydantic makes schemas of typing's own from Python 3.12 on
 
 from orchestrator.nodes import conversation
 from router_training.capabilities import Requirements
@@ -30,6 +31,9 @@ class Asked(TypedDict, total=False):
 
 class Request(Asked, total=False):
     """What a caller gives: what is asked, and if wanted limits (see `moves.Limits`).
+
+    In a thread, the task type holds for later requests until one sets another, as its prompt does; all else holds until
+    the request is answered or refused. What a request set that was left waiting for a person still holds for the next.
 
     `response_format`, in OpenAI's form, is what verifiers hold the answer against; no model is told of it.
 
@@ -84,15 +88,23 @@ def newest(turns: Turns | None, new: Turns | None) -> Turns:
     return {} if new is None else {**(turns or {}), **new}
 
 
-class Standing(TypedDict):
-    """What holds for all of a request: models that cannot serve it with the reason, and latencies as the policy has them.
+FOR_ONCE = tuple(key for key in Request.__annotations__ if key not in Asked.__annotations__)
+OF_ONE_REQUEST = (
+    *("result", "model", "confidence", "error", "note", "tool_calls"),
+    *("drafts", "turns", "refused_usd"),
+)
+NOTHING: tuple[Any, ...] = (None, [], {})
 
-    `p_floor` is what min_quality comes to.
+
+class Standing(TypedDict, total=False):
+    """What holds for all of a request: latencies as the policy has them, and, where there are messages, which one is last.
+
+    `input_is_newer` where that one was left without an answer, and the request is `input`.
     """
 
-    unfit: dict[str, str]
     expected_s: dict[str, float]
-    p_floor: float
+    last_message: str | None
+    input_is_newer: bool
 
 
 class State(Request, Answer, total=False):
@@ -110,9 +122,34 @@ class State(Request, Answer, total=False):
 
 
 def is_conversation(state: Mapping[str, Any]) -> bool:
-    """Tell whether the request is the last of `messages`; one already answered makes way for `input`."""
-    messages = state.get("messages") or []
-    return bool(messages) and not ("input" in state and isinstance(messages[-1], AIMessage))
+    """Tell whether the request is the last of `messages`; one already answered, or left alone, makes way for `input`."""
+    messages = state.get("messages")
+    if not messages or "input" not in state:
+        return bool(messages)
+    is_newer = (state.get("standing") or {}).get("input_is_newer", False)
+    return not (is_newer or isinstance(messages[-1], AIMessage))
+
+
+def standing_of(state: Mapping[str, Any]) -> Standing:
+    """Return what is known of a request before its forecasts, given what the thread's last request stood on."""
+    messages = state.get("messages")
+    if not messages:
+        return {}
+    last, before = messages[-1].id, state.get("standing") or {}
+    return {
+        "last_message": last,
+        "input_is_newer": "input" in state and before.get("last_message", "") == last,
+    }
+
+
+def left_over(state: Mapping[str, Any]) -> dict[str, None]:
+    """Return what an earlier request of the thread left that no other may meet, to be forgotten."""
+    return {key: None for key in OF_ONE_REQUEST if state.get(key) not in NOTHING}
+
+
+def given_for_once(state: Mapping[str, Any]) -> dict[str, None]:
+    """Return what the caller set for this request alone, to be forgotten once it has ended."""
+    return {key: None for key in FOR_ONCE if state.get(key) is not None}
 
 
 def task_of(state: Mapping[str, Any]) -> Task:

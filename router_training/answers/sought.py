@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-ALIKE = str.maketrans("ıİſK", "iisk")
+ALIKE = str.maketrans("ıİſ\u212a", "iisk")  # the last is the sign for kelvin, which looks like a K
 """What Python's regular expressions take for an ASCII letter where case does not matter."""
 
 
