@@ -30,8 +30,9 @@ def as_chat_model(graph: Any, **options: Any) -> GraphChatModel:
     """Return the graph as a chat model: each call is one request, which holds the whole conversation.
 
     The answer's `response_metadata` has model, confidence, usd, latency_s, path and trace_id; its `usage_metadata`
-    counts the tokens of all attempts. Where no model could answer, ModelError is raised. Where the graph waits for a
-    person, the graph that called the chat model waits; where none did, UsageError is raised.
+    counts the tokens of all attempts. Where no model could answer, ModelError is raised; so it is where a stream breaks
+    after its first words, for those of another model would be read as their rest. Where the graph waits for a person,
+    the graph that called the chat model waits; where none did, UsageError is raised.
 
     Args:
         graph: what `build_graph` returned, without a checkpointer.
@@ -103,7 +104,8 @@ class GraphChatModel(BaseChatModel):
         for mode, part in self.graph.stream(request, _config(run_manager), stream_mode=modes):
             if mode == "values":
                 state = part
-            elif (chunk := words.after(str(part[0].text))) is not None:
+                words.go_on(state)
+            elif (chunk := words.after(_text(part[0]))) is not None:
                 if run_manager:
                     run_manager.on_llm_new_token(str(chunk.message.text), chunk=chunk)
                 yield chunk
@@ -122,7 +124,8 @@ class GraphChatModel(BaseChatModel):
         async for mode, part in self.graph.astream(request, _config(run_manager), stream_mode=modes):
             if mode == "values":
                 state = part
-            elif (chunk := words.after(str(part[0].text))) is not None:
+                words.go_on(state)
+            elif (chunk := words.after(_text(part[0]))) is not None:
                 if run_manager:
                     await run_manager.on_llm_new_token(str(chunk.message.text), chunk=chunk)
                 yield chunk
@@ -176,7 +179,23 @@ class _Words:
     def __init__(self, stop: Sequence[str] | None) -> None:
         self.held = ""
         self._stop = tuple(stop or ())
-        self._is_over = False
+        self._is_over = self._is_shown = False
+        self._n_attempts = 0
+
+    def go_on(self, state: Mapping[str, Any]) -> None:
+        """Make ready for the next model's words where the last call has failed unseen.
+
+        Raises:
+            ModelError: if words of the failed call have been shown.
+        """
+        attempts = state.get("attempts") or []
+        is_new, self._n_attempts = len(attempts) != self._n_attempts, len(attempts)
+        if not is_new or attempts[-1]["text"] is not None or state.get("model") is not None:
+            return
+        if self._is_shown:
+            broken = attempts[-1]
+            raise ModelError(f"{broken['model']} broke off in the middle of its answer: {broken['error']}")
+        self.held, self._is_over = "", False
 
     def after(self, text: str) -> ChatGenerationChunk | None:
         """Return what may be shown now that this text has come, if anything."""
@@ -186,12 +205,18 @@ class _Words:
         self._is_over = end is not None
         shown = len(seen) - self._begun(seen) if end is None else end
         self.held = seen[shown:] if end is None else ""
+        self._is_shown = self._is_shown or shown > 0
         return ChatGenerationChunk(message=AIMessageChunk(content=seen[:shown])) if shown else None
 
     def _begun(self, seen: str) -> int:
         """Return how many characters at the end may be the beginning of a stop mark."""
         begun = (n for mark in self._stop for n in range(1, len(mark)) if seen.endswith(mark[:n]))
         return max(begun, default=0)
+
+
+def _text(message: BaseMessage) -> str:
+    """Return what a message adds to the answer: nothing where it says that there is none, for that is an error."""
+    return "" if message.response_metadata.get("error") else str(message.text)
 
 
 def _last(state: Mapping[str, Any], held: str) -> ChatGenerationChunk:

@@ -40,6 +40,18 @@ class LatencyWindow:
             if ratio is not None:
                 insort(self._ratios, ratio)
 
+    def add_cut(self, latency_s: float, expected_s: float) -> None:
+        """Remember a call that was cut after `latency_s`, unless it was not late yet: it then says nothing.
+
+        Late is what takes longer than expected, where that is unknown longer than half of the calls.
+        """
+        usual_s = expected_s
+        if not expected_s > 0.0:
+            with self._lock:
+                usual_s = _quantiles(self._seconds)[0] if self._seconds else math.inf
+        if latency_s >= usual_s:
+            self.add(latency_s, expected_s)
+
     def adjusted(self, forecast: Forecast) -> Forecast:
         """Return the policy's forecast drawn toward what calls have taken: n of them weigh n / (n + PRIOR_CALLS).
 

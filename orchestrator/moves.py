@@ -132,7 +132,7 @@ class Situation:
             return attempt.usd
         if attempt.usd_at_most is not None:
             return attempt.usd_at_most
-        return max(f.usd_bound if f.model == attempt.model else attempt.usd for f in self.forecasts)
+        return max([attempt.usd, *(f.usd_bound for f in self.forecasts if f.model == attempt.model)])
 
     def dead_end(self) -> str:
         """Return one line that says why no further model can be asked: what failed, what is barred, what is too dear."""

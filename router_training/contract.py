@@ -252,8 +252,8 @@ class Attempt:
     `text` is None when the call failed, and `error` then says why; `confidence` is None until verified.
     `recorded` marks an answer that was replayed, not asked for now; `finish_reason` is the endpoint's own word
     ("stop", "length", ...). `failure` names the kind of a failed call (`orchestrator.failures.KINDS`);
-    `usd_estimated` says that nobody knows whether and what the provider charged, and that `usd` is the forecast; it is
-    no more than `usd_at_most`, where the call was bounded.
+    `usd_estimated` says that nobody knows whether and what the provider charged for a try without an answer, and that
+    `usd` holds the forecast for each such try; it is no more than `usd_at_most`, where the call was bounded.
     `tool_calls` are in the order made; `message_id` is how the endpoint calls the answer.
     `delay_s` is how long after the move the call began; a `cancelled` call was stopped because another answered
     first. `sources` are the models whose answers this one was written from. `mean_logprob` and `min_logprob` are of the

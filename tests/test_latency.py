@@ -97,3 +97,17 @@ def test_threads_may_share_it():
     for thread in threads:
         thread.join()
     assert one.adjusted(FORECAST).latency_s == pytest.approx(2.0)
+
+
+def test_a_cut_call_counts_only_where_it_was_late_already():
+    expected, unknown = window(), window((1.0, math.nan), (3.0, math.nan), (5.0, math.nan))
+    for one, latency_s, expected_s in ((expected, 1.9, 2.0), (unknown, 2.9, math.nan), (window(), 9.0, 0.0)):
+        before = one.adjusted(FORECAST)
+        one.add_cut(latency_s, expected_s)
+        assert one.adjusted(FORECAST) == before, "it might have been in time"
+    expected.add_cut(4.0, 2.0)
+    assert expected.adjusted(FORECAST).latency_s > FORECAST.latency_s
+    for _ in range(9):
+        unknown.add_cut(4.0, math.nan)
+    blind = Forecast("a", 0.5, 0.1, math.nan)
+    assert unknown.adjusted(blind).latency_s == 4.0

@@ -78,6 +78,8 @@ def test_what_nobody_knows_the_price_of_counts_at_its_upper_bound():
     cut = Attempt("a", None, error="timed out", usd=1.0, usd_estimated=True)
     assert Situation(Task("hi"), wide, (cut,)).spent_usd() == 2.0
     assert Situation(Task("hi"), wide, (replace(cut, usd_estimated=False),)).spent_usd() == 1.0
+    thrice = replace(cut, usd=3.0)
+    assert Situation(Task("hi"), wide, (thrice,)).spent_usd() == 3.0, "three tries may have been charged for"
 
 
 def test_the_price_of_evidence_is_money_spent():

@@ -3,13 +3,15 @@
 import asyncio
 import time
 
+import numpy as np
 import pytest
 
 from orchestrator.graph import build_graph
+from orchestrator.health import Health
 from orchestrator.models import ModelError, Reply, ScriptedModel, recorded_models
 from orchestrator.moves import Accept, Ask, GiveUp
 from orchestrator.nodes.race import Race
-from router_training.contract import Attempt, ModelCard, Outcome, UsageError
+from router_training.contract import Attempt, Forecast, Forecasts, ModelCard, Outcome, UsageError
 from router_training.outcomes import OutcomeTable
 
 CARDS = {
@@ -152,3 +154,33 @@ def test_stand_ins_and_sources_need_exactly_one_model():
         Ask(("a", "b"), sources=(Attempt("c", "x"),))
     with pytest.raises(UsageError, match="after_s is -1"):
         Ask(("a",), hedge=("b",), after_s=-1.0)
+
+
+class Expects:
+    """A policy that expects every model to take 20 ms."""
+
+    models = tuple(CARDS)
+
+    def forecast(self, prompts):
+        n = len(prompts)
+        shape = (n, len(self.models))
+        return Forecasts(
+            self.models, np.full(shape, 0.5), np.full(shape, 1e-4), np.full(shape, 0.02), np.zeros(n)
+        )
+
+
+@pytest.mark.parametrize(("after_s", "is_late"), [(0.1, True), (0.0, False)])
+async def test_a_cancelled_call_teaches_how_long_its_model_takes_at_least_once_it_was_late(after_s, is_late):
+    health = Health()
+    models = {
+        "slow": ScriptedModel(label="slow", script=Reply("4", latency_s=20.0)),
+        "quick": ScriptedModel(label="quick", script=lambda prompt: "four"),
+    }
+    one = build_graph(
+        Expects(), catalogue=CARDS, models=models, strategy=hedged(after_s=after_s), health=health
+    )
+    for _ in range(5):
+        assert shape(await one.ainvoke({"input": "2 + 2?"}))[0] == ("slow", None, True)
+    expected = Forecast("slow", 0.5, 1e-4, 0.02)
+    taken = health.latency("slow").adjusted(expected)
+    assert (taken.latency_s >= 0.02 * 2 / 3 + 0.1 / 3) is is_late and (taken == expected) is not is_late

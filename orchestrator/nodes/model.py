@@ -12,6 +12,7 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables.config import merge_configs
 from langgraph.constants import TAG_NOSTREAM
 from pydantic import SecretStr
 
@@ -20,8 +21,10 @@ from orchestrator.calls import Bounds, Called, Caller
 from orchestrator.health import Health
 from orchestrator.models import key_variable
 from orchestrator.nodes import rounds
+from orchestrator.nodes.finish import is_heard
 from orchestrator.nodes.state import is_conversation
 from orchestrator.nodes.step import Step
+from orchestrator.showing import Shown
 from router_training.contract import Attempt, ModelCard, PointsmanError
 
 CHARACTERS_PER_TOKEN = 4
@@ -41,14 +44,16 @@ class ModelNode(Step):
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
         messages, bounds = self.messages(input), self.bounds(input)
-        called = self.caller.call(self.client(input), messages, _streamed(config, input), bounds)
+        config, shown = _heard(config, input)
+        called = self.caller.call(self.client(input), messages, config, bounds, shown)
         return self.written(self.attempt(messages, called, input), called.message, input)
 
     async def ainvoke(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
     ) -> dict[str, Any]:
         messages, bounds = self.messages(input), self.bounds(input)
-        called = await self.caller.acall(self.client(input), messages, _streamed(config, input), bounds)
+        config, shown = _heard(config, input)
+        called = await self.caller.acall(self.client(input), messages, config, bounds, shown)
         return self.written(self.attempt(messages, called, input), called.message, input)
 
     @cached_property
@@ -79,6 +84,9 @@ class ModelNode(Step):
         if called.message is None:
             return self.failed(called, state)
         answered = self.answered(sent, called.message, called.latency_s)
+        if called.charged:
+            lost_usd = called.charged * self.forecast_usd(state)
+            answered = replace(answered, usd=answered.usd + lost_usd, usd_estimated=True)
         if (reason := _refusal(called.message)) is None:
             return answered
         return replace(answered, text=None, error=f"refused: {reason}", failure=failures.REFUSED.name)
@@ -106,20 +114,23 @@ class ModelNode(Step):
         return [*first, *asked, *rounds.sent_again(call, self.card.name)]
 
     def failed(self, called: Called, state: Mapping[str, Any]) -> Attempt:
-        """Record why there is no answer; what the provider may have charged for is put at its forecast."""
+        """Record why there is no answer; each try that the provider may have charged for is put at its forecast."""
         kind = called.failure or failures.UNKNOWN
-        forecasts = state.get("decision", {}).get("forecasts", ())
-        usd = next((one["usd"] for one in forecasts if one["model"] == self.card.name), 0.0)
         return Attempt(
             self.card.name,
             None,
             error=self.in_one_line(called),
             failure=kind.name,
             latency_s=called.latency_s,
-            usd=usd if kind.may_cost else 0.0,
-            usd_estimated=kind.may_cost,
-            usd_at_most=self.bounds(state).usd if kind.may_cost else None,
+            usd=called.charged * self.forecast_usd(state),
+            usd_estimated=called.charged > 0,
+            usd_at_most=self.bounds(state).usd if called.charged else None,
         )
+
+    def forecast_usd(self, state: Mapping[str, Any]) -> float:
+        """Return what a call is forecast to cost; 0 where nobody has forecast anything."""
+        forecasts = state.get("decision", {}).get("forecasts", ())
+        return next((float(one["usd"]) for one in forecasts if one["model"] == self.card.name), 0.0)
 
     def in_one_line(self, called: Called) -> str:
         """Return what went wrong in one line that shows no key."""
@@ -194,12 +205,20 @@ class WithOptions(Step):
         return await self.client.ainvoke(input, config, **{**self.options, **kwargs})
 
 
-def _streamed(config: RunnableConfig | None, state: Mapping[str, Any]) -> RunnableConfig | None:
-    """Keep tokens from `stream_mode="messages"` while it is open whether the caller will get this answer."""
-    if not state["move"]["check"]:
-        return config
-    config = config or {}
-    return {**config, "tags": [*(config.get("tags") or ()), NOT_STREAMED]}
+def _heard(
+    config: RunnableConfig | None, state: Mapping[str, Any]
+) -> tuple[RunnableConfig | None, Shown | None]:
+    """Keep tokens from `stream_mode="messages"` while it is open whether the caller will get this answer.
+
+    Where it is not, and somebody listens, what notices the first word is returned too.
+    """
+    if state["move"]["check"]:
+        config = config or {}
+        return {**config, "tags": [*(config.get("tags") or ()), NOT_STREAMED]}, None
+    if not is_heard(config):
+        return config, None
+    shown = Shown()
+    return merge_configs(config, {"callbacks": [shown]}), shown
 
 
 def _logprobs(told: Any) -> list[float]:

@@ -104,6 +104,7 @@ def added(earlier: Attempt, attempt: Attempt) -> Attempt:
     return replace(
         attempt,
         usd=earlier.usd + attempt.usd,
+        usd_estimated=earlier.usd_estimated or attempt.usd_estimated,
         usd_at_most=None if attempt.usd_at_most is None else earlier.usd + attempt.usd_at_most,
         latency_s=earlier.latency_s + attempt.latency_s,
         prompt_tokens=_sum(earlier.prompt_tokens, attempt.prompt_tokens),

@@ -43,6 +43,15 @@ def streamed(body):
     return Play(body=text.encode(), headers=("Content-Type: text/event-stream",))
 
 
+def broken(act, text="this is the ", finish=None):
+    """A stream that says `text` and no more: it just ends ("answer"), or does what its act says."""
+    head = {"id": f"chat-{act}", "created": 1, "model": "m", "object": "chat.completion.chunk"}
+    words = [{"role": "assistant", "content": ""}, *({"content": f"{word} "} for word in text.split())]
+    chunks = [{**head, "choices": [{"index": 0, "delta": word, "finish_reason": finish}]} for word in words]
+    body = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks)
+    return Play(act, body=body.encode(), headers=("Content-Type: text/event-stream",))
+
+
 def refusal(status, message, code=None, *headers):
     """An error as OpenAI writes it."""
     return Play("answer", status, {"error": {"message": message, "type": "error", "code": code}}, headers)
@@ -127,17 +136,22 @@ class FaultServer:
         finally:
             writer.close()
 
+    async def _begin(self, play, writer):
+        """Send the body as the beginning of a longer one, and leave time to read it."""
+        head = ["HTTP/1.1 200 OK", "Content-Length: 99999", *play.headers, "", ""]
+        writer.write("\r\n".join(head).encode() + play.body)
+        await writer.drain()
+        await asyncio.sleep(0.05)
+
     async def _play(self, play, reader, writer):
-        if play.act == "hang":
+        if play.act.startswith("hang"):
+            if play.act == "hang after":
+                await self._begin(play, writer)
             await reader.read()  # until the client hangs up
             return
         if play.act.startswith("reset"):
-            if play.act == "reset in the body":
-                writer.write(
-                    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n{"
-                )
-                await writer.drain()
-                await asyncio.sleep(0.01)
+            if play.act == "reset after":
+                await self._begin(play, writer)
             linger = struct.pack("ii", 1, 0)  # closing now sends RST instead of FIN
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             return

@@ -7,11 +7,12 @@ import time
 import numpy as np
 import pytest
 
+from orchestrator import tools
 from orchestrator.breaker import FAILURES
 from orchestrator.graph import build_graph
 from orchestrator.health import Health
 from router_training.contract import Forecasts, ModelCard
-from tests.faults.fault_server import FAULTS, Play
+from tests.faults.fault_server import FAULTS, Play, answer
 
 KEY = "sk-never-show-this"
 USD_OF_AN_ANSWER = (10 * 1.0 + 5 * 2.0) / 1e6
@@ -88,7 +89,8 @@ async def test_a_fault_is_on_record_and_another_model_answers(graph, faulty, hea
     assert (failed["model"], failed["text"], failed["failure"]) == ("small", None, kind)
     assert "\n" not in failed["error"] and KEY not in str(state) + str(kept)
     assert (len(faulty.seen), len(healthy.seen)) == (calls, 1), "no call is repeated without need"
-    assert (failed["usd"], failed["usd_estimated"]) == (FORECAST_USD * may_cost, may_cost)
+    lost_usd = FORECAST_USD * calls * may_cost
+    assert (failed["usd"], failed["usd_estimated"]) == (pytest.approx(lost_usd, rel=1e-12), may_cost)
     assert answered["usd"] == pytest.approx(USD_OF_AN_ANSWER, rel=1e-12)
     assert state["usd"] == pytest.approx(failed["usd"] + answered["usd"], rel=1e-12)
     assert len(kept) == 1 and kept[0].result == "four"
@@ -110,14 +112,44 @@ async def test_a_refused_connection_is_tried_three_times_and_costs_nothing(graph
 
 
 @pytest.mark.parametrize("fault", ["reset", "429", "429 soon", "500"])
-async def test_a_fault_that_passes_is_overcome_by_asking_again_and_paid_once(graph, faulty, fault):
+async def test_a_fault_that_passes_is_overcome_by_asking_again_and_a_try_that_may_have_cost_counts(
+    graph, faulty, fault
+):
     faulty.script.append(FAULTS[fault])
-    start = time.perf_counter()
+    start, may_cost = time.perf_counter(), fault == "reset"
     state = await graph().ainvoke(ASK)
     assert (state["model"], len(state["attempts"]), len(faulty.seen)) == ("small", 1, 2)
-    assert state["usd"] == pytest.approx(USD_OF_AN_ANSWER, rel=1e-12)
+    assert state["usd"] == pytest.approx(USD_OF_AN_ANSWER + may_cost * FORECAST_USD, rel=1e-12)
+    assert state["attempts"][0]["usd_estimated"] is may_cost
     if fault == "429 soon":
         assert time.perf_counter() - start >= 1.0, "the endpoint asked for a second"
+
+
+@pytest.mark.parametrize("face", ["sync", "async"])
+async def test_every_try_that_may_have_been_charged_for_counts_at_its_forecast(graph, faulty, face):
+    def ask():
+        return asyncio.to_thread(graph().invoke, ASK) if face == "sync" else graph().ainvoke(ASK)
+
+    faulty.script.extend([FAULTS["reset"], FAULTS["reset in the body"]])
+    (answered,) = (await ask())["attempts"]
+    assert answered["text"] == "four" and answered["usd_estimated"] and len(faulty.seen) == 3
+    assert answered["usd"] == pytest.approx(USD_OF_AN_ANSWER + 2 * FORECAST_USD, rel=1e-12)
+    faulty.script.extend([FAULTS["reset"], FAULTS["500"], FAULTS["500"]])
+    failed = (await ask())["attempts"][0]
+    assert (failed["failure"], failed["usd"], failed["usd_estimated"]) == ("server error", FORECAST_USD, True)
+
+
+async def test_a_lost_try_counts_in_whichever_round_of_tools_it_was(graph, faulty):
+    function = {"name": "calculator", "arguments": '{"expression": "2 + 2"}'}
+    call = {"id": "c0", "type": "function", "function": function}
+    calls = answer(None, finish="tool_calls", tool_calls=[call])
+    cards = {"small": card("small", faulty, capabilities=frozenset({"text", "tools"}))}
+    one = graph(catalogue=cards, tools=tools.standard())
+    for script in ([FAULTS["reset"], calls], [calls, FAULTS["reset"]]):
+        faulty.script.extend(script)
+        (answered,) = (await one.ainvoke(ASK))["attempts"]
+        assert (answered["text"], len(answered["tool_calls"]), answered["usd_estimated"]) == ("four", 1, True)
+        assert answered["usd"] == pytest.approx(2 * USD_OF_AN_ANSWER + FORECAST_USD, rel=1e-12)
 
 
 async def test_under_a_budget_nothing_that_may_have_been_charged_is_asked_for_again(graph, faulty):
