@@ -103,20 +103,18 @@ def build_graph(
     health = Health() if health is None else health
     router = make_router(policy, cards, strategy, dial, sticky, health)
     dear = math.inf if approve_above_usd is None else above("approve_above_usd", approve_above_usd)
-    router.joint, router.exploration, router.demotion = joint, Exploration(explore, dear), demotion
-    names, tool_of = node_names(cards), by_name(tools)
-    begin = begun_by(shadow, cards, clients, verifier or verifiers.standard(), dear)
+    router.joint, router.exploration = joint, Exploration(explore, dear)
+    router.demotion, router.is_kept = demotion, bool(checkpointer)
+    names, tool_of, seen_by = node_names(cards), by_name(tools), verifier or verifiers.standard()
+    begin = begun_by(shadow, cards, clients, seen_by, dear)
     finish = Finish(name_of(strategy), feedback, digests(policy, cards), begin)
     described = [convert_to_openai_tool(tool) for tool in tools]
     asked = {model: ModelNode(card, clients[model], described, health) for model, card in cards.items()}
     callers: dict[str, Step] = {names[model]: node for model, node in asked.items()}
     callers |= {RACE: RaceNode(asked), CHECK: CheckNode(asked)}
 
-    nodes: dict[str, Step] = {ROUTER: router, **callers}
-    nodes[VERIFIER] = VerifierNode(
-        verifiers.comparing(verifier or verifiers.standard(), joint), names, router, finish
-    )
-    nodes[FALLBACK] = FallbackNode(router, finish)
+    nodes: dict[str, Step] = {ROUTER: router, **callers, FALLBACK: FallbackNode(router, finish)}
+    nodes[VERIFIER] = VerifierNode(verifiers.comparing(seen_by, joint), names, router, finish)
     if tools:
         nodes[TOOLS] = ToolNode(tool_of, cards, above("tool_timeout_s", tool_timeout_s))
     if approve_above_usd is not None:

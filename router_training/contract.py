@@ -6,7 +6,7 @@ Imports the standard library and numpy only, so that serving can import it for f
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -89,6 +89,13 @@ class ModelCard:
     prices_date: str | None = None
     requests_per_minute: float | None = None
     max_concurrency: int | None = None
+
+    def __post_init__(self) -> None:
+        for field_ in fields(
+            self
+        ):  # what a table of prices holds are numpy's numbers, which no checkpointer keeps
+            if isinstance(value := getattr(self, field_.name), np.generic):
+                object.__setattr__(self, field_.name, value.item())
 
     def usd(self, prompt_tokens: float, completion_tokens: float, cached_tokens: float = 0.0) -> float:
         """Return the price in USD of one call; of the prompt tokens, `cached_tokens` were in the prompt cache."""

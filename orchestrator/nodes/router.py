@@ -23,6 +23,7 @@ from orchestrator.limits import Limits
 from orchestrator.moves import Accept, Ask, Check, GiveUp, Joint, Move, Situation
 from orchestrator.nodes import conversation
 from orchestrator.nodes.state import (
+    FOR_ONCE,
     ROUTER,
     given_for_once,
     left_over,
@@ -42,6 +43,7 @@ class RouterNode(Step):
 
     A `forecast` that has a method `later` is awaited there; any other runs in a thread, unless it is `instant`.
     `operating` returns the dial that reaches a share of the best model's quality, None where no dial is known to.
+    `is_kept` tells whether a checkpointer keeps the state.
     """
 
     forecast: Callable[[Task], tuple[Forecast, ...]]
@@ -56,6 +58,7 @@ class RouterNode(Step):
     joint: Joint | None = None
     exploration: Exploration = field(default_factory=Exploration)
     demotion: Demotion | None = None
+    is_kept: bool = False
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
         start, left = time.perf_counter(), left_over(input)
@@ -84,6 +87,8 @@ class RouterNode(Step):
         self, state: Mapping[str, Any], forecasts: tuple[Forecast, ...], elapsed_s: float, trace_id: str
     ) -> dict[str, Any]:
         """Make the first move and write down why."""
+        if self.is_kept:
+            check_is_kept(state)
         forecasts = conversation.priced(forecasts, self.cards, messages_of(state), state.get("tools"))
         known = self.health.adjusted(forecasts)
         situation = self.situation({**state, "latency_s": elapsed_s}, known, ())
@@ -186,6 +191,19 @@ class RouterNode(Step):
             pointed_to=self.routes(task.task_type, limits.dial),
             joint=self.joint,
         )
+
+
+def check_is_kept(state: Mapping[str, Any]) -> None:
+    """Refuse what a checkpointer cannot keep of the request, before a call is paid for.
+
+    Raises:
+        UsageError: if a limit is a number of numpy's.
+    """
+    for key in FOR_ONCE:
+        if isinstance(state.get(key), np.generic):
+            raise UsageError(
+                f"{key} is {state[key]!r}, which no checkpointer keeps; give a plain number: {state[key].item()!r}"
+            )
 
 
 def refused(state: Mapping[str, Any], error: UsageError) -> dict[str, Any]:

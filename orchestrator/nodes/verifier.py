@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.errors import GraphBubbleUp
 
 from orchestrator import plain
 from orchestrator.barring import limits_of
@@ -21,6 +22,8 @@ from orchestrator.verifiers import Verifier, verified, weighed, without_repeats
 from router_training.contract import Attempt, Evidence, Forecast, Task
 
 BRIEF_CHARACTERS = 1_000
+PASSED = (GraphBubbleUp,)
+"""A verifier may ask a person: the graph stops, and comes back to it."""
 
 
 @dataclass(eq=False)
@@ -74,7 +77,7 @@ class VerifierNode(Step):
                 continue
             left = self.left(state, forecasts, earlier, [*judged, *new[place:]])
             judged.append(self.judged(evidence, task, draft, by_model[draft.model], left))
-        return weighed(self.verifiers, task, [*earlier, *judged], forecasts)
+        return weighed(self.verifiers, task, [*earlier, *judged], forecasts, PASSED)
 
     def left(
         self,
@@ -107,7 +110,7 @@ class VerifierNode(Step):
     ) -> Attempt:
         """Return the draft with evidence and confidence; one that asks its caller to run tools says nothing yet."""
         if not (calls := rounds.handed_over(draft)):
-            return verified(evidence, task, draft, forecast, left)
+            return verified(evidence, task, draft, forecast, left, PASSED)
         names = ", ".join(call["name"] for call in calls)
         found = Evidence("tool_calls", None, f"asks the caller to run {names}; the forecast stands")
         return replace(draft, confidence=forecast.p_success, evidence=(found,))

@@ -10,6 +10,8 @@ what the limits of the request leave.
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
@@ -20,9 +22,14 @@ from orchestrator.calls import Bounds
 from router_training.contract import Attempt, Evidence, Forecast, Task, UsageError
 from router_training.likelihood import DECISIVE as DECISIVE, LEARNED, NEWS, RATIOS, LikelihoodRatios, worth
 
+logger = logging.getLogger(__name__)
+
 DETERMINISTIC = ("completeness", "format", "code", "arithmetic", "grounding")
 WEIGHED = (LEARNED, "check", *NEWS)
 """Opinions: other answers can outweigh these, whatever they say."""
+PLAIN = frozenset({float, int, type(None)})
+FAILED = "the verifier %s failed; the answer is not affected"
+Passed = tuple[type[Exception], ...]
 
 
 class Verifier(Protocol):
@@ -68,8 +75,7 @@ def without_repeats(verifiers: Sequence[Verifier], earlier: Sequence[Attempt]) -
     told = {one.kind for attempt in earlier for one in attempt.evidence}
     if not told:
         return tuple(verifiers)
-    kinds = {id(one): type(one).__module__.rpartition(".")[2] for one in verifiers}
-    return tuple(one for one in verifiers if not (getattr(one, "once", False) and kinds[id(one)] in told))
+    return tuple(one for one in verifiers if not (getattr(one, "once", False) and _kind(one) in told))
 
 
 def comparing(verifiers: Sequence[Verifier], joint: Any = None) -> tuple[Verifier, ...]:
@@ -83,16 +89,24 @@ def verified(
     attempt: Attempt,
     forecast: Forecast,
     left: Bounds | None = None,
+    passed: Passed = (),
 ) -> Attempt:
     """Return the attempt with its evidence, and the confidence that `likelihood.worth` makes of it.
 
-    Verifiers that make calls keep to what is `left` of time and money (None: no limit).
+    Verifiers that make calls keep to what is `left` of time and money (None: no limit). What one raises is logged, and
+    costs nobody the answer; only exceptions that are `passed` go on.
     """
     evidence: list[Evidence] = []
     for verifier in verifiers:
-        within = None if left is None else getattr(verifier, "within", None)
-        asked = verifier if within is None or left is None else within(left.less(evidence))
-        found = asked(task, attempt, forecast)
+        try:
+            within = None if left is None else getattr(verifier, "within", None)
+            asked = verifier if within is None or left is None else within(left.less(evidence))
+            found = _in_plain_numbers(asked(task, attempt, forecast))
+        except passed:
+            raise
+        except Exception as error:
+            logger.exception(FAILED, _kind(verifier))
+            found = _silent(verifier, error)
         evidence.append(found)
         if found.p_correct is not None and found.p_correct <= DECISIVE and found.kind not in NEWS:
             break
@@ -101,22 +115,61 @@ def verified(
 
 
 def weighed(
-    verifiers: Sequence[Verifier], task: Task, attempts: Sequence[Attempt], forecasts: Sequence[Forecast]
+    verifiers: Sequence[Verifier],
+    task: Task,
+    attempts: Sequence[Attempt],
+    forecasts: Sequence[Forecast],
+    passed: Passed = (),
 ) -> list[Attempt]:
     """Return all attempts of a request as those verifiers see them that compare answers, by their `together`.
 
     What such a verifier says takes the place of what it said before, and its p_correct that of the confidence,
-    unless something decisive was found in the answer by itself. Blank answers are not compared.
+    unless something decisive was found in the answer by itself. Blank answers are not compared. What one raises is
+    taken as `verified` takes it.
     """
     seen = list(attempts)
     for verifier in verifiers:
         if (together := getattr(verifier, "together", None)) is None:
             continue
         places = [i for i, attempt in enumerate(seen) if (attempt.text or "").strip()]
-        found = together(task, [seen[i] for i in places], forecasts) if places else ()
-        for i, evidence in zip(places, found, strict=True):
+        try:
+            told = together(task, [seen[i] for i in places], forecasts) if places else ()
+            found = [(i, _in_plain_numbers(one)) for i, one in zip(places, told, strict=True)]
+        except passed:
+            raise
+        except Exception as error:
+            logger.exception(FAILED, _kind(verifier))
+            found = [(i, _silent(verifier, error)) for i in places]
+        for i, evidence in found:
             seen[i] = _with(seen[i], evidence)
     return seen
+
+
+def _in_plain_numbers(found: Evidence) -> Evidence:
+    """Return evidence whose numbers a checkpointer can keep, which numpy's are not.
+
+    Raises:
+        TypeError: if it is no evidence.
+        ValueError: if its p_correct is no number.
+    """
+    if not isinstance(found, Evidence):
+        raise TypeError(f"a verifier returns Evidence; this is {found!r}")
+    if type(p_correct := found.p_correct) not in PLAIN or type(found.usd + found.latency_s) is not float:
+        p_correct = None if p_correct is None else float(p_correct)
+        found = replace(found, p_correct=p_correct, usd=float(found.usd), latency_s=float(found.latency_s))
+    if p_correct is not None and math.isnan(p_correct):
+        raise ValueError("p_correct is NaN; it lies in [0, 1], and is None where there is nothing to say")
+    return found
+
+
+def _silent(verifier: Verifier, error: Exception) -> Evidence:
+    """Return that a verifier has nothing to say, because of what it raised."""
+    return Evidence(_kind(verifier), None, f"failed with {type(error).__name__}, as the log shows")
+
+
+def _kind(verifier: Verifier) -> str:
+    """Return what a verifier is called: a function by its name, an instance by the file of its class."""
+    return getattr(verifier, "__name__", None) or type(verifier).__module__.rpartition(".")[2]
 
 
 def _with(attempt: Attempt, found: Evidence) -> Attempt:
