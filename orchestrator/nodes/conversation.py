@@ -14,6 +14,7 @@ from router_training.contract import Catalogue, Forecast, ModelCard
 
 FEW_WORDS = 6  # a turn of fewer says too little without the one before it ("And in German?")
 MOST_TURNS = 3
+UNANSWERED = "I could not answer that."
 IMAGE_TYPES = frozenset({"image", "image_url", "input_image"})
 PICTURE = "What does this picture show?"
 IMAGE_TOKENS = 1_000  # about a picture of a megapixel; endpoints count differently, and tell only afterwards
@@ -38,6 +39,20 @@ def _shown_otherwise(messages: Sequence[BaseMessage]) -> str:
     if texts:
         return texts[-1]
     return PICTURE if any(kind in IMAGE_TYPES for message in messages for kind in _kinds(message)) else ""
+
+
+def sendable(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+    """Return the messages as a model is sent them: turns that no model answered keep their place, not what went wrong.
+
+    What went wrong names hosts and errors, which concern the caller and no model.
+    """
+    return [AIMessage(UNANSWERED) if _is_failure(message) else message for message in messages]
+
+
+def _is_failure(message: BaseMessage) -> bool:
+    """Tell whether the graph wrote this because no model could answer."""
+    about = message.response_metadata
+    return bool(about) and about.get("error") is not None and about.get("model", "") is None
 
 
 def tokens_of(messages: Sequence[BaseMessage]) -> int:

@@ -20,7 +20,7 @@ from orchestrator import failures, requests
 from orchestrator.calls import Bounds, Called, Caller
 from orchestrator.health import Health
 from orchestrator.models import key_variable
-from orchestrator.nodes import rounds
+from orchestrator.nodes import conversation, rounds
 from orchestrator.nodes.finish import is_heard
 from orchestrator.nodes.state import is_conversation
 from orchestrator.nodes.step import Step
@@ -105,7 +105,11 @@ class ModelNode(Step):
 
     def messages(self, call: Mapping[str, Any]) -> list[BaseMessage]:
         """Return what is sent: the card's system prompt, then the conversation or the one prompt."""
-        asked = call["messages"] if is_conversation(call) else [HumanMessage(call["input"])]
+        asked = (
+            conversation.sendable(call["messages"])
+            if is_conversation(call)
+            else [HumanMessage(call["input"])]
+        )
         if sources := call.get("move", {}).get("sources"):
             answers = [call["attempts"][i]["text"] for i in sources]
             asked = requests.with_request(asked, requests.synthesis(answers))

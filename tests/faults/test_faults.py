@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from langgraph.checkpoint.memory import InMemorySaver
 
 from orchestrator import tools
 from orchestrator.breaker import FAILURES
@@ -185,6 +186,21 @@ async def test_an_answer_that_the_provider_keeps_back_is_a_failure_and_is_paid(
     assert (failed["error"], failed["failure"], failed["confidence"]) == (error, "refused", None)
     assert failed["usd"] == pytest.approx((10 + 2 * tokens) / 1e6) and not failed["usd_estimated"]
     assert state["model"] == "large" and len(faulty.seen) == 1
+
+
+async def test_the_model_of_the_next_turn_is_not_told_what_went_wrong_in_the_last(graph, faulty, healthy):
+    one, thread = graph(checkpointer=InMemorySaver()), {"configurable": {"thread_id": "1"}}
+    faulty.script.append(FAULTS["401"])
+    healthy.script.append(FAULTS["401"])
+    failed = await one.ainvoke({"messages": [("user", "What is 2 + 2?")]}, thread)
+    assert failed["model"] is None and faulty.url in failed["messages"][-1].text
+    await one.ainvoke({"messages": [("user", "And what is 3 + 3?")]}, thread)
+    sent = [(turn["role"], turn["content"]) for turn in faulty.seen[-1]["messages"]]
+    assert sent == [
+        ("user", "What is 2 + 2?"),
+        ("assistant", "I could not answer that."),
+        ("user", "And what is 3 + 3?"),
+    ]
 
 
 async def test_what_is_too_long_for_one_model_goes_to_one_of_longer_context_only(graph, faulty, healthy):
