@@ -95,8 +95,8 @@ def test_a_shadow_sees_the_options_of_the_request():
 @pytest.mark.parametrize("bad", [{"dial": 8}, {"max_usd": -1}, {"deny": ["nobody"]}, {"allow": "fast"}])
 @pytest.mark.parametrize("ask", [{"input": "one"}, {"messages": [("user", "one")]}])
 async def test_a_request_refused_for_its_limits_does_not_spoil_the_thread(bad, ask):
-    for later in (False, True):
-        one = graph()
+    for later, approval in ((False, None), (True, 0.001)):
+        one = graph(approve_above_usd=approval)
         with pytest.raises(UsageError, match=f"{next(iter(bad))}|nobody"):
             await one.ainvoke({**ask, **bad}, THREAD) if later else one.invoke({**ask, **bad}, THREAD)
         assert one.invoke({"input": "two"}, THREAD)["result"] == "[fast] two"

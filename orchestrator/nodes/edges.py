@@ -28,7 +28,7 @@ class MoveEdge(Step):
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> str | list[str]:
         move = input["move"]
-        is_free = self.approve_above_usd == math.inf or move.get("approved")
+        is_free = self.approve_above_usd == math.inf or move.get("approved") or "refuse" in move
         if not is_free and forecast_usd(input) > self.approve_above_usd:
             return APPROVAL
         if move.get("hedge"):
