@@ -30,6 +30,8 @@ from router_training.outcomes import OutcomeTable
 from router_training.policy import Policy
 
 Progress = Callable[[str, int, int], None]
+SHOWN = (Exception,)
+"""A verifier that raises costs no caller an answer, but figures without it would be wrong."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +109,9 @@ def record(
         expected = {forecast.model: forecast for forecast in forecasts[i]}
         attempts.append(
             {
-                name: one if one.text is None else verifiers.verified(evidence, task, one, expected[name])
+                name: one
+                if one.text is None
+                else verifiers.verified(evidence, task, one, expected[name], passed=SHOWN)
                 for name, one in drafts[i].items()
             }
         )
@@ -215,7 +219,9 @@ def answer(
         situation = replace(
             situation,
             attempts=tuple(
-                verifiers.weighed(comparing, task, (*situation.attempts, *made), recordings.forecasts[i])
+                verifiers.weighed(
+                    comparing, task, (*situation.attempts, *made), recordings.forecasts[i], SHOWN
+                )
             ),
             elapsed_s=situation.elapsed_s + waited_s,
         )

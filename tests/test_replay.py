@@ -1,6 +1,7 @@
 """Replaying strategies on recorded answers: the same as the graph makes of them, and judged fairly."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -80,6 +81,17 @@ def test_a_task_that_some_model_did_not_answer_is_left_out_and_counted(two_kinds
     frame["response"] = np.where(frame["model"] == "small", None, frame["response"])
     with pytest.raises(DataError, match="no task that every model of the router answered"):
         record(two_kinds_policy, None, OutcomeTable.from_frame(frame))
+
+
+def test_a_verifier_that_raises_ends_a_replay_whose_figures_it_would_falsify(recordings):
+    class Broken:
+        models = ()
+
+        def confidence(self, prompt, forecasts, attempts):
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        replay(replace(recordings, joint=Broken()), "cost_based")
 
 
 def test_a_list_of_strategies_is_read_whole_or_refused():
