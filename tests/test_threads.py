@@ -1,6 +1,7 @@
 """A thread of a checkpointer: what one request set, or left behind, is not the next one's."""
 
 import pytest
+from hypothesis import given, settings, strategies as st
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
@@ -163,3 +164,44 @@ def test_messages_left_without_an_answer_may_be_sent_again():
     one.invoke({**again, "task_type": "complex"}, THREAD)
     state = one.invoke({**again, "task_type": "quick"}, THREAD)
     assert state["result"] == "[fast] first" and len(state["messages"]) == 2
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["input", "messages"]),
+        st.sampled_from(["quick", "complex"]),
+        st.sampled_from([None, {"deny": ["fast"]}, {"dial": 8}, {"max_usd": 0.0}]),
+        st.sampled_from([None, True, False]),
+    ),
+    max_size=8,
+)
+
+
+@settings(max_examples=60)
+@given(STEPS)
+def test_whatever_came_before_the_newest_request_is_answered_within_its_own_limits(steps):
+    one, waiting = graph(approve_above_usd=0.001), {}
+    for number, (key, task_type, limits, approval) in enumerate(steps):
+        text = f"request {number}"
+        asked = {key: text if key == "input" else [("user", text)], "task_type": task_type}
+        if limits == {"dial": 8}:
+            with pytest.raises(UsageError, match="dial is 8"):
+                one.invoke({**asked, **limits}, THREAD)
+            waiting = {}
+            continue
+        state = one.invoke({**asked, **(limits or {})}, THREAD)
+        holds = waiting | (limits or {})
+        if "__interrupt__" in state:
+            assert "max_usd" not in holds and not state.get("result")
+            waiting = holds
+            if approval is None:
+                continue
+            state = one.invoke(Command(resume=approval), THREAD)
+        if "__interrupt__" in state:
+            continue
+        waiting = {}
+        if state["model"] is None:
+            assert "max_usd" in holds or "deny" in holds
+        else:
+            assert "max_usd" not in holds and not ("deny" in holds and state["model"] == "fast")
+            assert state["result"] == f"[{state['model']}] {text}"
