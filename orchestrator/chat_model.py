@@ -9,6 +9,7 @@ from typing import Any
 from langchain_core.callbacks import (
     AsyncCallbackManager,
     AsyncCallbackManagerForLLMRun,
+    BaseCallbackHandler,
     CallbackManager,
     CallbackManagerForLLMRun,
 )
@@ -16,11 +17,14 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolCallChunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
+from langchain_core.runnables.config import ensure_config, merge_configs
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import Field, SkipValidation
 
 from orchestrator.failures import ModelError
+from orchestrator.nodes.state import FALLBACK, VERIFIER
+from orchestrator.showing import OneVoice
 from router_training.contract import UsageError
 
 OPTIONS = ("task_type", "dial", "max_usd", "deadline_s", "max_attempts", "min_quality", "allow", "deny")
@@ -100,16 +104,16 @@ class GraphChatModel(BaseChatModel):
     ) -> Iterator[ChatGenerationChunk]:
         state: dict[str, Any] = {}
         modes, words = ["messages", "values"], _Words(stop)
-        request = self._request(messages, kwargs)
-        for mode, part in self.graph.stream(request, _config(run_manager), stream_mode=modes):
+        request, config = self._request(messages, kwargs), _config(run_manager, OneVoice())
+        for mode, part in self.graph.stream(request, config, stream_mode=modes):
             if mode == "values":
                 state = part
                 words.go_on(state)
-            elif (chunk := words.after(_text(part[0]))) is not None:
+            elif (chunk := words.after(*part)) is not None:
                 if run_manager:
                     run_manager.on_llm_new_token(str(chunk.message.text), chunk=chunk)
                 yield chunk
-        yield _last(state, words.held)
+        yield words.last(state)
 
     async def _astream(
         self,
@@ -120,29 +124,31 @@ class GraphChatModel(BaseChatModel):
     ) -> AsyncIterator[ChatGenerationChunk]:
         state: dict[str, Any] = {}
         modes, words = ["messages", "values"], _Words(stop)
-        request = self._request(messages, kwargs)
-        async for mode, part in self.graph.astream(request, _config(run_manager), stream_mode=modes):
+        request, config = self._request(messages, kwargs), _config(run_manager, OneVoice())
+        async for mode, part in self.graph.astream(request, config, stream_mode=modes):
             if mode == "values":
                 state = part
                 words.go_on(state)
-            elif (chunk := words.after(_text(part[0]))) is not None:
+            elif (chunk := words.after(*part)) is not None:
                 if run_manager:
                     await run_manager.on_llm_new_token(str(chunk.message.text), chunk=chunk)
                 yield chunk
-        yield _last(state, words.held)
+        yield words.last(state)
 
     def _request(self, messages: Sequence[BaseMessage], given: Mapping[str, Any]) -> dict[str, Any]:
         chosen = {key: given[key] for key in (*OPTIONS, "tools", "tool_choice") if key in given}
         return {"messages": list(messages), **self.options, **chosen}
 
 
-def _config(run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None) -> dict[str, Any]:
-    """Show what the graph does to whoever watches this call, under it."""
+def _config(
+    run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None, *also: BaseCallbackHandler
+) -> dict[str, Any]:
+    """Show what the graph does to whoever watches this call, under it, and `also` to others."""
     if run_manager is None:
-        return {}
+        return {"callbacks": merge_configs(ensure_config(), {"callbacks": list(also)})["callbacks"]}
     kind = CallbackManager if isinstance(run_manager, CallbackManagerForLLMRun) else AsyncCallbackManager
     watching = kind(handlers=[], parent_run_id=run_manager.run_id)
-    watching.set_handlers(run_manager.inheritable_handlers)
+    watching.set_handlers([*run_manager.inheritable_handlers, *also])
     return {"callbacks": watching}
 
 
@@ -179,44 +185,51 @@ class _Words:
     def __init__(self, stop: Sequence[str] | None) -> None:
         self.held = ""
         self._stop = tuple(stop or ())
-        self._is_over = self._is_shown = False
+        self._is_over = self._is_begun = False
         self._n_attempts = 0
+        self._broken: Mapping[str, Any] | None = None
 
     def go_on(self, state: Mapping[str, Any]) -> None:
-        """Make ready for the next model's words where the last call has failed unseen.
-
-        Raises:
-            ModelError: if words of the failed call have been shown.
-        """
+        """Take note of how a call has ended: the words of another cannot follow those of one that failed."""
         attempts = state.get("attempts") or []
         is_new, self._n_attempts = len(attempts) != self._n_attempts, len(attempts)
-        if not is_new or attempts[-1]["text"] is not None or state.get("model") is not None:
+        if not is_new or attempts[-1]["text"] is not None or attempts[-1]["cancelled"]:
             return
-        if self._is_shown:
-            broken = attempts[-1]
-            raise ModelError(f"{broken['model']} broke off in the middle of its answer: {broken['error']}")
-        self.held, self._is_over = "", False
+        if self._is_begun:
+            self._broken = self._broken or attempts[-1]
 
-    def after(self, text: str) -> ChatGenerationChunk | None:
-        """Return what may be shown now that this text has come, if anything."""
-        if self._is_over:
+    def after(self, message: BaseMessage, about: Mapping[str, Any]) -> ChatGenerationChunk | None:
+        """Return what may be shown now that this message, or part of one, has come from a node of the graph, if anything.
+
+        The graph's last word repeats what was shown, or says what went wrong, which is an error and no answer.
+        """
+        is_last = about["langgraph_node"] in (VERIFIER, FALLBACK)
+        is_news = not (is_last and (self._is_begun or message.response_metadata.get("error")))
+        if self._is_over or self._broken or not is_news:
             return None
-        seen, end = self.held + text, _end(self.held + text, self._stop)
+        seen = self.held + str(message.text)
+        end = _end(seen, self._stop)
         self._is_over = end is not None
         shown = len(seen) - self._begun(seen) if end is None else end
         self.held = seen[shown:] if end is None else ""
-        self._is_shown = self._is_shown or shown > 0
+        self._is_begun = self._is_begun or (seen != "" and not is_last)
         return ChatGenerationChunk(message=AIMessageChunk(content=seen[:shown])) if shown else None
+
+    def last(self, state: Mapping[str, Any]) -> ChatGenerationChunk:
+        """Return what is known only when the answer is complete, and the words held until then.
+
+        Raises:
+            ModelError: if there is no answer, or its stream broke.
+        """
+        if self._broken is not None:
+            broken = self._broken
+            raise ModelError(f"{broken['model']} broke off in the middle of its answer: {broken['error']}")
+        return _last(state, self.held)
 
     def _begun(self, seen: str) -> int:
         """Return how many characters at the end may be the beginning of a stop mark."""
         begun = (n for mark in self._stop for n in range(1, len(mark)) if seen.endswith(mark[:n]))
         return max(begun, default=0)
-
-
-def _text(message: BaseMessage) -> str:
-    """Return what a message adds to the answer: nothing where it says that there is none, for that is an error."""
-    return "" if message.response_metadata.get("error") else str(message.text)
 
 
 def _last(state: Mapping[str, Any], held: str) -> ChatGenerationChunk:

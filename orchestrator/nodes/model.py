@@ -24,7 +24,7 @@ from orchestrator.nodes import conversation, rounds
 from orchestrator.nodes.finish import is_heard
 from orchestrator.nodes.state import is_conversation
 from orchestrator.nodes.step import Step
-from orchestrator.showing import Shown
+from orchestrator.showing import OneVoice, Shown
 from router_training.contract import Attempt, ModelCard, PointsmanError
 
 CHARACTERS_PER_TOKEN = 4
@@ -46,7 +46,7 @@ class ModelNode(Step):
         messages, bounds = self.messages(input), self.bounds(input)
         config, shown = _heard(config, input)
         called = self.caller.call(self.client(input), messages, config, bounds, shown)
-        return self.written(self.attempt(messages, called, input), called.message, input)
+        return self.ended(messages, called, input, shown)
 
     async def ainvoke(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
@@ -54,7 +54,17 @@ class ModelNode(Step):
         messages, bounds = self.messages(input), self.bounds(input)
         config, shown = _heard(config, input)
         called = await self.caller.acall(self.client(input), messages, config, bounds, shown)
-        return self.written(self.attempt(messages, called, input), called.message, input)
+        return self.ended(messages, called, input, shown)
+
+    def ended(
+        self, sent: Sequence[BaseMessage], called: Called, call: Mapping[str, Any], shown: Shown | None
+    ) -> dict[str, Any]:
+        """Return the update of the state; where a listener with an ear for one voice has heard this one, the last."""
+        attempt = self.attempt(sent, called, call)
+        update = self.written(attempt, called.message, call)
+        if attempt.text is None and shown is not None and shown.any and shown.is_alone:
+            return {**update, "max_attempts": 1}  # nobody else is asked, for nobody could be heard
+        return update
 
     @cached_property
     def caller(self) -> Caller:
@@ -221,8 +231,13 @@ def _heard(
         return {**config, "tags": [*(config.get("tags") or ()), NOT_STREAMED]}, None
     if not is_heard(config):
         return config, None
-    shown = Shown()
+    shown = Shown(is_alone=any(isinstance(one, OneVoice) for one in _listeners(config)))
     return merge_configs(config, {"callbacks": [shown]}), shown
+
+
+def _listeners(config: RunnableConfig | None) -> Sequence[Any]:
+    callbacks = (config or {}).get("callbacks")
+    return callbacks if isinstance(callbacks, list) else getattr(callbacks, "handlers", ())
 
 
 def _logprobs(told: Any) -> list[float]:

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from langgraph.graph import START, MessagesState, StateGraph
 
 from orchestrator.chat_model import as_chat_model
 from orchestrator.failures import ModelError
@@ -19,13 +20,13 @@ def graph(faulty, healthy, monkeypatch):
     """A function that builds a graph: "small" is at the faulty server and asked first, "large" at the healthy one."""
     monkeypatch.setenv("FAULT_KEY", "none")
 
-    def build(strategy="fallback(task_based)", act=""):
+    def build(strategy="fallback(task_based)", act="", **options):
         timeout_s = 1.0 if act.startswith("hang") else 20.0
         cards = {
             name: ModelCard(name, usd, usd, base_url=server.url, api_key_env="FAULT_KEY", timeout_s=timeout_s)
             for name, server, usd in (("small", faulty, 1.0), ("large", healthy, 2.0))
         }
-        return build_graph(catalogue=cards, strategy=strategy)
+        return build_graph(catalogue=cards, strategy=strategy, **options)
 
     return build
 
@@ -98,12 +99,38 @@ async def test_a_chat_models_stream_that_breaks_ends_in_an_error_that_says_what_
     graph, faulty, healthy, act, face
 ):
     faulty.script.append(broken(act))
-    said, error = await words(as_chat_model(graph(act=act), task_type="quick"), face)
+    kept = []
+    one = graph(act=act, feedback=kept.append)
+    said, error = await words(as_chat_model(one, task_type="quick"), face)
+    assert [(record.model, record.attempts[0].failure) for record in kept] == [(None, ACTS[act])]
     assert (said, len(faulty.seen), len(healthy.seen)) == ("this is the ", 1, 0)
     assert error.startswith("small broke off in the middle of its answer: ")
     assert {"reset after": "Error", "hang after": "timed out", "answer": "the stream ended before"}[
         act
     ] in error
+
+
+def test_words_held_back_for_a_stop_mark_are_words_that_broke_off(graph, faulty, healthy):
+    faulty.script.append(broken("answer", "this"))
+    stream = as_chat_model(graph(), task_type="quick").stream("hello there", stop=["this is"])
+    with pytest.raises(ModelError, match="small broke off in the middle of its answer"):
+        next(stream)
+    assert not healthy.seen
+
+
+def test_a_chat_model_in_a_streamed_graph_shows_what_came_and_fails(graph, faulty, healthy):
+    chat, shown = as_chat_model(graph(), task_type="quick"), []
+    outer = StateGraph(MessagesState)
+    outer.add_node("answer", lambda state: {"messages": [chat.invoke(state["messages"])]})
+    outer.add_edge(START, "answer")
+    whole, request = outer.compile(), {"messages": [("user", "hello there")]}
+    faulty.script.extend([broken("reset after"), answer("four"), broken("reset after"), answer("four")])
+    with pytest.raises(ModelError, match="broke off in the middle"):
+        shown.extend(part.text for part, _ in whole.stream(request, stream_mode="messages"))
+    assert ("".join(shown), len(faulty.seen), len(healthy.seen)) == ("this is the ", 1, 0)
+    words_ = [part.text for part, _ in whole.stream(request, stream_mode="messages")]
+    assert "".join(words_) == "four", "each token once"
+    assert whole.invoke(request)["messages"][-1].text == "four" and len(faulty.seen) == 4
 
 
 @pytest.mark.parametrize("face", ["sync", "async"])
@@ -113,8 +140,6 @@ async def test_a_chat_models_stream_of_which_nothing_was_shown_goes_on_with_anot
     faulty.script.append(FAULTS["401"])
     chat = as_chat_model(graph(), task_type="quick")
     assert await words(chat, face) == ("four", None)
-    faulty.script.append(broken("answer", "this"))
-    assert await words(chat, face, stop=["this is"]) == ("four", None), "what may be a stop mark is held back"
     healthy.script.append(FAULTS["401"])
     faulty.script.append(FAULTS["401"])
     said, error = await words(chat, face)
