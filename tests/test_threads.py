@@ -158,6 +158,16 @@ def test_what_is_asked_last_is_answered_whatever_was_left_without_an_answer():
     assert one.invoke({"input": "fifth"}, THREAD)["result"] == "[fast] fifth"
 
 
+def test_a_shadow_is_asked_what_was_answered_and_not_what_was_left():
+    seen = []
+    shadows = Shadows(Shadow(1.0), seen.append)
+    one = graph(approve_above_usd=0.006, shadow=shadows, strategy="cost_based")
+    one.invoke({"messages": [HumanMessage("first")], "allow": ["fast"]}, THREAD, interrupt_before=["fast"])
+    one.invoke({"input": "second", "allow": None}, THREAD)
+    shadows.wait()
+    assert [record.result for record in seen] == ["[strong] second"]
+
+
 def test_messages_left_without_an_answer_may_be_sent_again():
     one = graph(approve_above_usd=0.001)
     again = {"messages": [HumanMessage("first", id="m1")]}

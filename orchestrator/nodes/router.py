@@ -67,7 +67,7 @@ class RouterNode(Step):
             forecasts = self.forecast(task_of(state))
             return left | self.begin(state, forecasts, time.perf_counter() - start, trace_id_of(config))
         except UsageError as error:
-            return refused(input, error)
+            return turned_away(input, error)
 
     async def ainvoke(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
@@ -81,7 +81,7 @@ class RouterNode(Step):
             forecasts = await (asyncio.to_thread(self.forecast, task) if later is None else later(task))
             return left | self.begin(state, forecasts, time.perf_counter() - start, trace_id_of(config))
         except UsageError as error:
-            return refused(input, error)
+            return turned_away(input, error)
 
     def begin(
         self, state: Mapping[str, Any], forecasts: tuple[Forecast, ...], elapsed_s: float, trace_id: str
@@ -206,7 +206,7 @@ def check_is_kept(state: Mapping[str, Any]) -> None:
             )
 
 
-def refused(state: Mapping[str, Any], error: UsageError) -> dict[str, Any]:
+def turned_away(state: Mapping[str, Any], error: UsageError) -> dict[str, Any]:
     """Return the move that raises this error, and forgets what the request set, for a thread to go on without it.
 
     What a node raises, LangGraph keeps nothing of: the next request of the thread would meet the same limits.
