@@ -155,7 +155,7 @@ def _made(attempt: Mapping[str, Any]) -> str:
     label += attempt["error"] or f"confidence {attempt['confidence']:.2f}"
     if attempt.get("sources"):
         label += f", written from the answers of {', '.join(attempt['sources'])}"
-    lost = " as forecast" if attempt["text"] is None else " with lost tries as forecast"
+    lost = " as forecast" if attempt["error"] else " with lost tries as forecast"
     about = lost if attempt.get("usd_estimated") else ""
     begun = f" from second {attempt['delay_s']:.2f}" if attempt.get("delay_s") else ""
     return f"{label}, ${attempt['usd']:.3g}{about}, {attempt['latency_s']:.2f} s{begun}"
