@@ -77,7 +77,12 @@ def run(scenario):
 
     async def request(loop):
         models = {
-            card.name: VirtualModel(label=card.name, behaviours=list(scenario.behaviours[card.name]), log=log)
+            card.name: VirtualModel(
+                label=card.name,
+                behaviours=list(scenario.behaviours[card.name]),
+                log=log,
+                context_tokens=card.context_tokens,
+            )
             for card in scenario.cards
         }
         graph = build_graph(

@@ -11,6 +11,8 @@ from pydantic import SkipValidation
 
 from router_training.capabilities import tokens_in
 
+LONGEST_WORK_S = 5.0
+
 
 class VirtualLoop(asyncio.SelectorEventLoop):
     """Jumps to the next timer whenever nothing else is to be done; work for threads is done on the spot."""
@@ -29,9 +31,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return future
 
     def _run_once(self):
-        if not self._ready:
-            if not self._scheduled:
+        if (
+            not self._ready and not self._scheduled
+        ):  # unless a thread, such as forecasts come from, is still busy
+            self._process_events(self._selector.select(LONGEST_WORK_S))
+            if not self._ready:
                 raise RuntimeError("nothing will ever happen: this request hangs")
+        if not self._ready:
             self.now = max(self.now, self._scheduled[0].when())
         super()._run_once()
 
@@ -64,12 +70,16 @@ class Call:
 
 
 class VirtualModel(BaseChatModel):
-    """A chat model that goes through its behaviours, one per call, and keeps a log of calls shared with others."""
+    """A chat model that goes through its behaviours, one per call, and keeps a log of calls shared with others.
+
+    Its context, if bounded, holds the prompt and what it writes.
+    """
 
     label: str
     behaviours: SkipValidation[Any]
     log: SkipValidation[Any]
     max_tokens: int | None = None
+    context_tokens: int | None = None
 
     @property
     def _llm_type(self):
@@ -82,7 +92,9 @@ class VirtualModel(BaseChatModel):
         loop = asyncio.get_running_loop()
         behaviour = self.behaviours.pop(0) if self.behaviours else Behaviour()
         prompt_tokens = sum(tokens_in(str(message.text)) for message in messages)
-        call = Call(self.label, loop.time(), prompt_tokens, max_tokens, behaviour)
+        room = None if self.context_tokens is None else max(0, self.context_tokens - prompt_tokens)
+        allowed = min((one for one in (max_tokens, room) if one is not None), default=None)
+        call = Call(self.label, loop.time(), prompt_tokens, allowed, behaviour)
         self.log.append(call)
         try:
             await asyncio.sleep(behaviour.latency_s)
