@@ -14,7 +14,7 @@ from router_training.contract import Attempt, DataError, FloatArray, Forecast
 from router_training.joint.answer_grid import NOBODY, AnswerGrid, Indices, agreement, log_lengths
 from router_training.joint.combination import MOST_ASKED, Combination
 from router_training.joint.gains import inputs
-from router_training.joint.plans import ANYONE, Plans, context
+from router_training.joint.plans import ANYONE, Plans
 from router_training.joint.prompt_prior import PromptPrior
 from router_training.learning.estimation import logit, sigmoid
 from router_training.learning.policy_files import REMEDY, read_folder, write_folder
@@ -96,7 +96,7 @@ class JointModel:
         if not fitting.any():
             return ()
         grid = self._seen(prompt, forecasts, known, usd_scale)
-        best, place = int(self.plans.best(price, context(grid), fitting)[0]), self.plans.place(price)
+        best, place = int(self.plans.best(price, grid, fitting)[0]), self.plans.place(price)
         first, second, third = self.plans.models[best].tolist()
         if not known:
             both = second != NOBODY and self.plans.second_share[place, best] >= together
@@ -142,7 +142,7 @@ class JointModel:
         """Return the request as a grid of one task."""
         expected = {forecast.model: forecast.usd for forecast in forecasts}
         usd = np.array([expected.get(one, np.inf) for one in self.models])
-        prior = self.prior.predict([prompt])[0]
+        (prior,), topics = self.prior.read([prompt])
         given = {forecast.model: forecast.p_success for forecast in forecasts}
         alone = [
             worth_alone(known[j], prior[j], given.get(name)) if j in known else prior[j]
@@ -156,6 +156,7 @@ class JointModel:
             agrees=agrees[None],
             evidence=logit(np.array(alone))[None],
             prior=logit(prior)[None],
+            topics=topics,
             usd=usd[None] / usd_scale,
             paid=unknown,
             log_chars=log_lengths(texts)[None],

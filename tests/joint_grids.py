@@ -3,6 +3,7 @@
 import numpy as np
 
 from router_training.joint.answer_grid import AnswerGrid
+from router_training.joint.prompt_prior import TOPICS
 from router_training.learning.estimation import logit
 
 MODELS = ("able", "cheap", "clone", "copy")
@@ -24,6 +25,7 @@ def made_up_grid(n=400, seed=0):
         agrees=said[:, :, None] == said[:, None, :],
         evidence=prior + 0.5 * rng.standard_normal((n, 4)),
         prior=prior,
+        topics=rng.standard_normal((n, TOPICS)) / np.sqrt(TOPICS),
         usd=usd,
         paid=usd,
         log_chars=np.full((n, 4), 4.0),

@@ -21,6 +21,7 @@ class AnswerGrid:
     """Matrices of shape (n, m), `agrees` (n, m, m): the answers of these two models come to the same.
 
     `evidence` and `prior` are log-odds of success: with the answer looked at by itself, and from the prompt alone.
+    `topics` (n, d) say what the prompts are about: see `prompt_prior`.
     `usd` is what a call was forecast to cost, `paid` what it did cost, both in units of the policy's `usd_scale`.
     `quality` and `paid` are NaN in service, where nobody knows them.
     """
@@ -29,6 +30,7 @@ class AnswerGrid:
     agrees: Flags
     evidence: FloatArray
     prior: FloatArray
+    topics: FloatArray
     usd: FloatArray
     paid: FloatArray
     log_chars: FloatArray

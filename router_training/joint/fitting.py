@@ -70,7 +70,8 @@ def fit_joint_model(
         part = table.take(complete)
         columns = [part.models.index(name) for name in models]
         prior, p_prior = fit_prompt_prior(part.prompts, part.quality[:, columns], folds)
-        grid = grid_of(part, policy, p_alone[complete], p_prior, cache_dir)
+        topics = prior.topics(part.prompts)
+        grid = grid_of(part, policy, p_alone[complete], p_prior, topics, cache_dir)
         return fit_on_grid(grid, models, prior, folds, seed=seed, digest=table.digest)
 
 

@@ -21,9 +21,19 @@ def grid_of(
     policy: Policy,
     p_alone: FloatArray,
     p_prior: FloatArray,
+    topics: FloatArray,
     cache_dir: Path | str | None = None,
 ) -> AnswerGrid:
-    """Return the grid of a table in which every model answered every task; arrays have shape (n, m)."""
+    """Return the grid of a table in which every model answered every task.
+
+    Args:
+        table: n tasks.
+        policy: forecasts what calls of its m models cost.
+        p_alone: what each answer is worth looked at by itself, shape (n, m).
+        p_prior: P(success) from the prompt alone, shape (n, m).
+        topics: of the prompts, shape (n, d).
+        cache_dir: where vectors are kept.
+    """
     columns = [table.models.index(name) for name in policy.models]
     vectors = policy.encoder.encode_cached(table.prompts, cache_dir)
     usd = policy.forecast_vectors(table.prompts, vectors).usd
@@ -35,6 +45,7 @@ def grid_of(
         agrees=np.array([same for same, _ in compared]),
         evidence=logit(p_alone),
         prior=logit(p_prior),
+        topics=topics,
         usd=usd / policy.usd_scale,
         paid=np.where(np.isnan(paid), usd, paid) / policy.usd_scale,
         log_chars=np.array([log_lengths(row) for row in responses]),
@@ -64,4 +75,4 @@ def held_out_grid(
         )
         for j, column in enumerate(columns)
     ]
-    return grid_of(part, policy, np.stack(p_alone, axis=1), joint.prior.predict(part.prompts)), part
+    return grid_of(part, policy, np.stack(p_alone, axis=1), *joint.prior.read(part.prompts)), part

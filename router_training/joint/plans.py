@@ -14,20 +14,26 @@ from numpy.typing import NDArray
 from router_training.contract import FloatArray
 from router_training.joint.answer_grid import NOBODY, AnswerGrid, Flags, Indices
 from router_training.joint.gains import TRUST, Confident
+from router_training.joint.plan_worth import (
+    RIDGES,
+    Figures,
+    contexts,
+    out_of_fold,
+    ridge_weights,
+    usual,
+    with_one,
+)
 
 DEAR = (0.065, 0.085, 0.11, 0.15, 0.2, 0.3, 0.5, 1.0, 3.0, 30.0)
 FAIR = (0.006, 0.008, 0.01, 0.0125, 0.015, 0.0175, 0.02, 0.025, 0.03, 0.035, 0.04, 0.05)
 PRICES = np.array([0.0, 0.0015, 0.003, 0.0045, *FAIR, *DEAR])
 THRESHOLDS = np.array([0.0, *np.linspace(0.3, 0.9, 13), 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99, np.inf])
-RIDGES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 ANYONE = -2
 
 Gain = Callable[[Indices, Indices, FloatArray, Indices], FloatArray]
 """(tasks, asked, confidence, following) -> what one more answer is forecast to bring, shape (k,)."""
 
 Plan = tuple[int, int, int]
-Figures = NDArray[np.float32]
-"""Tasks x plans, at every price: many, so in single precision."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,14 +42,15 @@ class Plans:
 
     `models` (P, 3): the first, the second or NOBODY, and who follows where these two do not agree: NOBODY, one model, or
     ANYONE, whoever is forecast to bring most for its price, if that is worth it. `weights` (K, P, f) give a plan's
-    worth, the mean of quality - price * cost, as a linear function of what is known of the prompt: see `context`, of
-    which `centre` and `spread` (f - 1,) are usual.
+    worth, the mean of quality - price * cost, as a linear function of what is known of the prompt: that of `contexts` at
+    the place `reading`, of which `centre` and `spread` (f - 1,) are usual.
     The second is asked where the confidence in the first answer lies below `threshold` (K, P), which it does on
     `second_share` (K, P) of the tasks. `quality` and `usd` (K,) are what the plans chosen prompt by prompt came to on
     tasks that had no part in fitting them.
     """
 
     models: Indices
+    reading: int
     weights: FloatArray
     centre: FloatArray
     spread: FloatArray
@@ -52,15 +59,16 @@ class Plans:
     quality: FloatArray
     usd: FloatArray
 
-    def best(self, price: float, known: FloatArray, usable: Flags) -> Indices:
+    def best(self, price: float, grid: AnswerGrid, usable: Flags) -> Indices:
         """Return the plan of highest worth for each prompt, shape (n,), the first among equals.
 
         Args:
             price: the nearest of PRICES counts.
-            known: the `context` of n prompts, shape (n, f - 1).
+            grid: what is known of n prompts.
             usable: the plans to choose from, shape (P,); at least one.
         """
-        worth = _with_one(known, self.centre, self.spread) @ self.weights[self.place(price)].T
+        known = contexts(grid)[self.reading]
+        worth = with_one(known, self.centre, self.spread) @ self.weights[self.place(price)].T
         worth = worth.round(9)  # the same plans tie for one prompt and for many, however sums are made
         return np.asarray(np.where(usable, worth, -np.inf).argmax(axis=1), dtype=np.int64)
 
@@ -70,23 +78,17 @@ class Plans:
 
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return all plans."""
-        return {f"plans_{field.name}": getattr(self, field.name) for field in fields(self)}
+        return {f"plans_{field.name}": np.asarray(getattr(self, field.name)) for field in fields(self)}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> Self:
         """Rebuild from `to_arrays`."""
-        figures = [f.name for f in fields(cls) if f.name != "models"]
+        figures = [f.name for f in fields(cls) if f.name not in ("models", "reading")]
         kept = {name: np.asarray(arrays[f"plans_{name}"], dtype=np.float64) for name in figures}
         if len(kept["threshold"]) != len(PRICES):
             raise ValueError(f"plans at {len(kept['threshold'])} prices instead of {len(PRICES)}")
-        return cls(models=np.asarray(arrays["plans_models"], dtype=np.int64), **kept)
-
-
-def context(grid: AnswerGrid) -> FloatArray:
-    """Return what is known of each prompt before any call: log-odds of every model's success, and what calls cost."""
-    usd = np.where(np.isfinite(grid.usd), grid.usd, np.nan)
-    mean = np.nanmean(usd, axis=1) if np.isfinite(usd).any() else np.zeros(len(grid))
-    return np.column_stack([grid.prior, np.log(mean + 1e-9)])
+        models = np.asarray(arrays["plans_models"], dtype=np.int64)
+        return cls(models=models, reading=int(arrays["plans_reading"]), **kept)
 
 
 class _Result(NamedTuple):
@@ -189,9 +191,9 @@ class _AtPrice:
 def search_plans(grid: AnswerGrid, confident: Confident, gain: Gain, folds: Indices) -> Plans:
     """Try all plans at all prices on graded answers, and learn which prompt is best served by which.
 
-    A ridge regression gives each plan's worth from what is known of the prompt; its strength is the one whose choices
-    came to most on folds that it was not fitted on. Unless they came to more than the same plan for all prompts by more
-    than the standard error of the difference, the prompt does not matter.
+    A ridge regression gives each plan's worth from what is known of the prompt; of `contexts` and strengths those are
+    taken whose choices came to most on folds that they were not fitted on. Unless these came to more than the same plan for
+    all prompts by more than the standard error of the difference, the prompt does not matter.
 
     Args:
         grid: n tasks.
@@ -200,17 +202,18 @@ def search_plans(grid: AnswerGrid, confident: Confident, gain: Gain, folds: Indi
         folds: the fold of each task, shape (n,).
     """
     trial = _Trial(grid, confident, gain)
-    known = context(grid)
-    centre, spread = known.mean(axis=0), known.std(axis=0)
-    spread = np.where(spread > 1e-6, spread, 1.0)
-    X = _with_one(known, centre, spread)
     settled = [_at_price(trial, float(price), folds) for price in PRICES]
     rows = np.arange(len(grid))
-    ridge, choices = _strength(X, settled, folds)
+    known = contexts(grid)
+    scales = [usual(one) for one in known]
+    designs = [with_one(one, *scale) for one, scale in zip(known, scales, strict=True)]
+    reading, ridge, choices = _strength(designs, settled, folds)
+    centre, spread = scales[reading]
     chosen = list(zip(settled, choices, strict=True))
     return Plans(
         models=np.array(settled[0].plans),
-        weights=np.stack([_ridge(X, one.worth, ridge).T for one in settled]),
+        reading=reading,
+        weights=np.stack([ridge_weights(designs[reading], one.worth, ridge).T for one in settled]),
         centre=centre,
         spread=spread,
         threshold=np.stack([one.threshold for one in settled]),
@@ -220,22 +223,25 @@ def search_plans(grid: AnswerGrid, confident: Confident, gain: Gain, folds: Indi
     )
 
 
-def _strength(X: FloatArray, settled: Sequence[_AtPrice], folds: Indices) -> tuple[float, list[Indices]]:
-    """Return the strength of the regression, and the plans (n,) that it chooses at each price out of fold."""
-    rows = np.arange(len(X))
-    choices = {
-        ridge: [_out_of_fold(X, one.worth, folds, ridge) for one in settled] for ridge in (*RIDGES, np.inf)
-    }
+def _strength(
+    designs: Sequence[FloatArray], settled: Sequence[_AtPrice], folds: Indices
+) -> tuple[int, float, list[Indices]]:
+    """Return the place of the design, the strength of the regression, and the plans (n,) chosen at each price out of fold."""
+    rows = np.arange(len(folds))
+    choices: dict[tuple[int, float], list[Indices]] = {}
+    for reading, X in enumerate(designs):
+        by_price = [out_of_fold(X, at.worth, folds) for at in settled]
+        choices |= {(reading, ridge): [made[ridge] for made in by_price] for ridge in (*RIDGES, np.inf)}
     dials = 1.0 / (1.0 + PRICES)  # utility as strategies see it: dial * quality - (1 - dial) * cost
     worth = {
-        ridge: dials @ [one.worth[rows, choice] for one, choice in zip(settled, made, strict=True)]
-        for ridge, made in choices.items()
+        one: dials @ [at.worth[rows, choice] for at, choice in zip(settled, made, strict=True)]
+        for one, made in choices.items()
     }
-    best = max(worth, key=lambda ridge: float(worth[ridge].mean()))
-    gain = worth[best] - worth[np.inf]
+    best, none = max(worth, key=lambda one: float(worth[one].mean())), (0, np.inf)
+    gain = worth[best] - worth[none]
     if gain.mean() <= gain.std() / np.sqrt(len(gain)):
-        best = np.inf
-    return best, choices[best]
+        best = none
+    return *best, choices[best]
 
 
 def _at_price(trial: _Trial, price: float, folds: Indices) -> _AtPrice:
@@ -259,24 +265,3 @@ def _thresholds(p: FloatArray, net: FloatArray, folds: Indices) -> Indices:
     gained = np.cumsum(binned, axis=1) - binned
     total = gained.sum(axis=0)
     return np.array([*(total - gained).argmax(axis=1), total.argmax()], dtype=np.int64)
-
-
-def _out_of_fold(X: FloatArray, worth: Figures, folds: Indices, ridge: float) -> Indices:
-    choice = np.zeros(len(X), dtype=np.int64)
-    for fold in np.unique(folds):
-        held = folds == fold
-        choice[held] = (X[held] @ _ridge(X[~held], worth[~held], ridge)).argmax(axis=1)
-    return choice
-
-
-def _ridge(X: FloatArray, Y: Figures, strength: float) -> FloatArray:
-    """Return weights (f, P): least squares with a penalty of `strength` per row on all but the first column."""
-    if np.isinf(strength):
-        return np.vstack([Y.mean(axis=0), np.zeros((X.shape[1] - 1, Y.shape[1]))])
-    penalty = strength * len(X) * np.eye(X.shape[1])
-    penalty[0, 0] = 0.0
-    return np.asarray(np.linalg.solve(X.T @ X + penalty, X.T @ Y))
-
-
-def _with_one(known: FloatArray, centre: FloatArray, spread: FloatArray) -> FloatArray:
-    return np.column_stack([np.ones(len(known)), np.clip((known - centre) / spread, -3.0, 3.0)])

@@ -9,7 +9,7 @@ import numpy as np
 from router_training.contract import FloatArray
 from router_training.joint.answer_grid import NOBODY, AnswerGrid, Flags, Indices
 from router_training.joint.gains import inputs
-from router_training.joint.plans import ANYONE, context
+from router_training.joint.plans import ANYONE
 from router_training.joint_model import ASKED_ANYWAY, JointModel
 
 
@@ -44,7 +44,7 @@ class Played:
 def play(joint: JointModel, grid: AnswerGrid, price: float, together: float = ASKED_ANYWAY) -> Played:
     """Return what `JointModel.following` leads to on every task of a grid, where all models may be asked."""
     plans, tasks = joint.plans, np.arange(len(grid))
-    chosen = plans.best(price, context(grid), np.ones(len(plans.models), dtype=bool))
+    chosen = plans.best(price, grid, np.ones(len(plans.models), dtype=bool))
     place = plans.place(price)
     asked, p = np.full((len(grid), 3), NOBODY), np.zeros((len(grid), 3))
     asked[:, 0] = plans.models[chosen, 0]

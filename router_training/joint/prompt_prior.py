@@ -1,4 +1,4 @@
-"""P(success) from the words of a prompt alone, without an encoder: what to expect of models that were not asked yet."""
+"""What the words of a prompt alone tell, without an encoder: P(success) of models not asked yet, and its topics."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ COLUMNS = 1024
 STRENGTH = 0.1
 SURFACE_WEIGHT, WORDS_WEIGHT = 0.3, 3.0
 MOST_CHARS = 8000
+TOPICS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,23 +30,34 @@ class PromptPrior:
     """One logistic regression per model over words, pairs of words and surface features, calibrated out of fold.
 
     A policy may rightly choose by means alone where forecasts do not pay; what to ask *next* depends on how hard the
-    prompt is all the same.
+    prompt is all the same. Its topics are where its words lie along `axes` (COLUMNS, TOPICS), the directions in which
+    the words of the training prompts vary most (Deerwester et al., "Indexing by Latent Semantic Analysis", 1990).
     """
 
     centre: FloatArray
     spread: FloatArray
     weights: FloatArray
     intercepts: FloatArray
+    axes: FloatArray
     calibration: Calibration
 
-    def predict(self, prompts: Sequence[str]) -> FloatArray:
-        """Return P(success) of every model, shape (n, m)."""
-        X = _scaled(_inputs(prompts), self.centre, self.spread)
-        return self.calibration.apply(sigmoid(X @ self.weights + self.intercepts))
+    def read(self, prompts: Sequence[str]) -> tuple[FloatArray, FloatArray]:
+        """Return P(success) of every model, shape (n, m), and the topics, shape (n, TOPICS), of length 1."""
+        raw = _inputs(prompts)
+        X = _scaled(raw, self.centre, self.spread)
+        return self.calibration.apply(sigmoid(X @ self.weights + self.intercepts)), self._topics(raw)
+
+    def topics(self, prompts: Sequence[str]) -> FloatArray:
+        """Return the topics alone."""
+        return self._topics(_inputs(prompts))
+
+    def _topics(self, raw: FloatArray) -> FloatArray:
+        along = raw[:, :COLUMNS] @ self.axes
+        return np.asarray(along / np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9))
 
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return all that was learned."""
-        arrays = {name: getattr(self, name) for name in ("centre", "spread", "weights", "intercepts")}
+        arrays = {name: getattr(self, name) for name in OWN}
         arrays |= self.calibration.to_arrays()
         return {f"prior_{name}": array for name, array in arrays.items()}
 
@@ -55,11 +67,11 @@ class PromptPrior:
         kept = {
             name.removeprefix("prior_"): array for name, array in arrays.items() if name.startswith("prior_")
         }
-        own = {
-            name: np.asarray(kept.pop(name), dtype=np.float64)
-            for name in ("centre", "spread", "weights", "intercepts")
-        }
+        own = {name: np.asarray(kept.pop(name), dtype=np.float64) for name in OWN}
         return cls(**own, calibration=Calibration.from_arrays(kept))
+
+
+OWN = ("centre", "spread", "weights", "intercepts", "axes")
 
 
 def fit_prompt_prior(
@@ -78,7 +90,7 @@ def fit_prompt_prior(
         held = folds == fold
         centre, spread, weights, intercepts = _fitted(raw[~held], quality[~held])
         p[held] = sigmoid(_scaled(raw[held], centre, spread) @ weights + intercepts)
-    prior = PromptPrior(*_fitted(raw, quality), fit_calibration(p, quality))
+    prior = PromptPrior(*_fitted(raw, quality), _axes(raw[:, :COLUMNS]), fit_calibration(p, quality))
     return prior, cross_calibrated(p, quality, folds)
 
 
@@ -94,6 +106,13 @@ def _fitted(raw: FloatArray, quality: FloatArray) -> tuple[FloatArray, FloatArra
         else:
             intercepts[j] = logit(column.mean(keepdims=True))[0]
     return centre, spread, weights, intercepts
+
+
+def _axes(words: FloatArray) -> FloatArray:
+    from sklearn.utils.extmath import randomized_svd  # spares serving its import
+
+    _, _, axes = randomized_svd(words, min(TOPICS, len(words)), random_state=0)
+    return np.asarray(np.pad(axes.T, ((0, 0), (0, TOPICS - len(axes)))), dtype=np.float64)
 
 
 def _scaled(raw: FloatArray, centre: FloatArray, spread: FloatArray) -> FloatArray:

@@ -68,9 +68,9 @@ def fit_case(
     folds = group_folds(train.groups)[complete]
     train, p_alone = train.take(complete), p_alone[complete]
     columns = [train.models.index(name) for name in policy.models]
-    _, p_prior = fit_prompt_prior(train.prompts, train.quality[:, columns], folds)
+    prior, p_prior = fit_prompt_prior(train.prompts, train.quality[:, columns], folds)
     grids = (
-        grid_of(train, policy, p_alone, p_prior),
+        grid_of(train, policy, p_alone, p_prior, prior.topics(train.prompts)),
         held_out_grid(test, policy, answer_model, joint)[0],
     )
     return Case(*grids, folds, joint, _train_choices(train, policy), _choices(policy, test)), policy
@@ -103,8 +103,9 @@ def without(case: Case, j: int) -> Case:
 
 
 def _columns(grid: AnswerGrid, kept: np.ndarray) -> AnswerGrid:
-    cut = {f.name: getattr(grid, f.name)[:, kept] for f in fields(grid) if f.name != "agrees"}
-    return AnswerGrid(agrees=grid.agrees[:, kept][:, :, kept], **cut)
+    by_model = [field.name for field in fields(grid) if field.name not in ("agrees", "topics")]
+    cut = {name: getattr(grid, name)[:, kept] for name in by_model}
+    return replace(grid, agrees=grid.agrees[:, kept][:, :, kept], **cut)
 
 
 def matched_joint(case: Case) -> Point | None:
