@@ -11,7 +11,7 @@ from router_training.joint.fitting import can_compare, fit_on_grid
 from router_training.joint.pair_tables import PairTables
 from router_training.joint.plans import Plans
 from router_training.joint.playing import play
-from router_training.joint.prompt_prior import fit_prompt_prior
+from router_training.joint.prompt_prior import TOPICS, fit_prompt_prior
 from router_training.joint_model import JointModel, load_joint_model, worth_alone
 from tests.joint_grids import MODELS, USD, made_up_grid
 
@@ -154,7 +154,15 @@ def test_two_models_can_be_compared_too(grid):
         grid,
         **{
             name: getattr(grid, name)[:, :2]
-            for name in ("quality", "evidence", "prior", "usd", "paid", "log_chars", "is_nothing")
+            for name in (
+                "quality",
+                "evidence",
+                "prior",
+                "usd",
+                "paid",
+                "log_chars",
+                "is_nothing",
+            )  # topics stay
         },
         agrees=grid.agrees[:, :2, :2],
     )
@@ -163,6 +171,40 @@ def test_two_models_can_be_compared_too(grid):
     joint = fit_on_grid(two, MODELS[:2], prior, folds)
     assert len(joint.plans.models) == 4 and (joint.plans.models[:, 2] == NOBODY).all()
     assert not can_compare(np.ones((400, 1))) and not can_compare(np.full((400, 2), np.nan))
+
+
+def test_a_model_that_is_right_on_one_topic_alone_is_asked_on_that_one(grid):
+    n, rng = len(grid), np.random.default_rng(1)
+    is_first = rng.random(n) < 0.5
+    right = np.column_stack([is_first, ~is_first, is_first & (rng.random(n) < 0.5), np.zeros(n)]).astype(
+        float
+    )
+    topics = np.zeros((n, TOPICS))
+    topics[:, 0] = np.where(is_first, 1.0, -1.0)
+    unknown = np.zeros((n, 4))  # the prompts are equally hard for all, and the answers tell nothing
+    alike = replace(
+        grid,
+        quality=right,
+        topics=topics,
+        prior=unknown,
+        evidence=unknown,
+        agrees=np.tile(np.eye(4, dtype=bool), (n, 1, 1)),
+        usd=np.ones((n, 4)),
+        paid=np.ones((n, 4)),
+    )
+    prior, _ = fit_prompt_prior([PROMPT] * n, right, np.arange(n) % 5)
+    joint = fit_on_grid(alike, MODELS, prior, np.arange(n) % 5)
+    played = play(joint, alike, price=0.3)
+    assert joint.plans.reading > 0 and played.quality.mean() > 0.95 and played.calls.max() == 1.0
+
+
+def test_topics_are_of_length_1_and_the_same_alone_and_among_others():
+    prompts = [f"add {i} and {i}" if i % 2 else f"translate the word {i}" for i in range(40)]
+    prior, _ = fit_prompt_prior(prompts, np.eye(2)[np.arange(40) % 2], np.arange(40) % 5)
+    topics = prior.topics(prompts)
+    assert np.linalg.norm(topics, axis=1) == pytest.approx(1.0)
+    assert prior.topics(prompts[:1])[0] == pytest.approx(topics[0])
+    assert topics[0] @ topics[2] > 0.9 > 0.5 > abs(topics[0] @ topics[1])
 
 
 def test_a_check_adds_its_log_odds_to_what_an_answer_is_worth_alone():
