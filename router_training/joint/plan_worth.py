@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from router_training.contract import FloatArray
 from router_training.joint.answer_grid import AnswerGrid, Indices
+from router_training.learning.estimation import sigmoid
 
 RIDGES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 FEW_TOPICS = (4, 8)
@@ -16,14 +17,12 @@ Figures = NDArray[np.float32]
 
 
 def contexts(grid: AnswerGrid) -> tuple[FloatArray, ...]:
-    """Return what may be known of each prompt before any call, several ways, each of shape (n, f).
+    """Return what may be known of each prompt before any call, several ways, each of shape (n, f), the simplest first.
 
-    How hard it is (log-odds of every model's success, and what calls cost), or what it is about, coarsely or finely.
+    What it is about, coarsely or finely; or how hard and how dear it is for each model, of which what a single call is worth,
+    quality - price * cost, is a linear function.
     """
-    usd = np.where(np.isfinite(grid.usd), grid.usd, np.nan)
-    mean = np.nanmean(usd, axis=1) if np.isfinite(usd).any() else np.zeros(len(grid))
-    hardness = np.column_stack([grid.prior, np.log(mean + 1e-9)])
-    return hardness, *(grid.topics[:, :n] for n in FEW_TOPICS)
+    return *(grid.topics[:, :n] for n in FEW_TOPICS), np.hstack([sigmoid(grid.prior), grid.usd])
 
 
 def usual(known: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -191,9 +191,10 @@ class _AtPrice:
 def search_plans(grid: AnswerGrid, confident: Confident, gain: Gain, folds: Indices) -> Plans:
     """Try all plans at all prices on graded answers, and learn which prompt is best served by which.
 
-    A ridge regression gives each plan's worth from what is known of the prompt; of `contexts` and strengths those are
-    taken whose choices came to most on folds that they were not fitted on. Unless these came to more than the same plan for
-    all prompts by more than the standard error of the difference, the prompt does not matter.
+    A ridge regression gives each plan's worth from what is known of the prompt, with the strength whose choices came to
+    most on folds that they were not fitted on. The simplest of `contexts` is read that comes to no less than the best by
+    more than the standard error of the difference (Breiman et al., "Classification and Regression Trees", 1984, section
+    3.4.3), and none where the same plan for all prompts does.
 
     Args:
         grid: n tasks.
@@ -226,7 +227,7 @@ def search_plans(grid: AnswerGrid, confident: Confident, gain: Gain, folds: Indi
 def _strength(
     designs: Sequence[FloatArray], settled: Sequence[_AtPrice], folds: Indices
 ) -> tuple[int, float, list[Indices]]:
-    """Return the place of the design, the strength of the regression, and the plans (n,) chosen at each price out of fold."""
+    """Return the place of the simplest design that will do, its strength, and the plans (n,) chosen out of fold by price."""
     rows = np.arange(len(folds))
     choices: dict[tuple[int, float], list[Indices]] = {}
     for reading, X in enumerate(designs):
@@ -237,11 +238,14 @@ def _strength(
         one: dials @ [at.worth[rows, choice] for at, choice in zip(settled, made, strict=True)]
         for one, made in choices.items()
     }
-    best, none = max(worth, key=lambda one: float(worth[one].mean())), (0, np.inf)
-    gain = worth[best] - worth[none]
-    if gain.mean() <= gain.std() / np.sqrt(len(gain)):
-        best = none
-    return *best, choices[best]
+    mean = {one: float(of.mean()) for one, of in worth.items()}
+    of_each = [
+        max(((reading, ridge) for ridge in RIDGES), key=mean.__getitem__) for reading in range(len(designs))
+    ]
+    best = max(of_each, key=mean.__getitem__)
+    short = {one: worth[best] - worth[one] for one in ((0, np.inf), *of_each)}
+    simplest = next(one for one, of in short.items() if of.mean() <= of.std() / np.sqrt(len(of)))
+    return *simplest, choices[simplest]
 
 
 def _at_price(trial: _Trial, price: float, folds: Indices) -> _AtPrice:
