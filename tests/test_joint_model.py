@@ -195,7 +195,7 @@ def test_a_model_that_is_right_on_one_topic_alone_is_asked_on_that_one(grid):
     prior, _ = fit_prompt_prior([PROMPT] * n, right, np.arange(n) % 5)
     joint = fit_on_grid(alike, MODELS, prior, np.arange(n) % 5)
     played = play(joint, alike, price=0.3)
-    assert joint.plans.reading > 0 and played.quality.mean() > 0.95 and played.calls.max() == 1.0
+    assert joint.plans.reading < 2 and played.quality.mean() > 0.95 and played.calls.max() == 1.0
 
 
 def test_topics_are_of_length_1_and_the_same_alone_and_among_others():
