@@ -18,7 +18,7 @@ from orchestrator.gateway.openai_schema import Ours, body_of, schema_of
 from orchestrator.gateway.routing import Routing
 from orchestrator.gateway.service import Service
 from orchestrator.gateway.traces import Traces
-from router_training.contract import RequestRecord
+from router_training.contract import RequestRecord, UsageError
 
 router = APIRouter(tags=["Pointsman"])
 MOST_PROMPTS = 1_000
@@ -104,9 +104,15 @@ async def route(request: Request) -> Json:
 
 
 async def _decided(routing: Routing, strategy: str, asked: dict[str, Any]) -> dict[str, Any]:
-    """Return one decision in plain form; what each model is worth is in units of certain success."""
+    """Return one decision in plain form; what each model is worth is in units of certain success.
+
+    Raises:
+        UsageError: if the router refuses the request.
+    """
     node = routing.decider(strategy)
     state = await node.ainvoke(asked)
+    if "refuse" in state["move"]:
+        raise UsageError(state["move"]["refuse"])
     decision, dial = state["decision"], state["decision"]["dial"]
     scale = node.usd_scale or max((one["usd"] for one in decision["forecasts"]), default=0.0) or 1.0
     policy = routing.policy

@@ -210,6 +210,12 @@ def test_a_decision_is_told_without_asking_anybody(two_kinds_policy, two_kinds, 
         _, _, one = post(url, {"prompt": two_kinds.prompts[0], "dial": 1.0}, "/v1/route")
         _, _, many = post(url, {"prompts": list(two_kinds.prompts[:5]), "dial": 1.0}, "/v1/route")
         assert post(url, {"prompt": "a", "prompts": ["b"]}, "/v1/route")[0] == 400
+        for wrong, said in (
+            ({"prompt": " "}, "asks nothing"),
+            ({"prompt": "a", "deny": ["nobody"]}, "'nobody'"),
+        ):
+            status, _, refused = post(url, wrong, "/v1/route")
+            assert status == 400 and said in refused["error"]["message"]
     assert many["decisions"][0]["model"] == one["model"]
     assert len(many["decisions"]) == 5 and {f["model"] for f in one["forecasts"]} == set(cards)
     best = max(one["forecasts"], key=lambda f: f["worth"])
