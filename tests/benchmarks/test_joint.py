@@ -165,26 +165,22 @@ def _notes(splits: list[Split]) -> list[str]:
 
 def _goals(splits: list[Split], pools: dict[str, list]) -> list[Goal]:
     points = [one.matched[JOINT] for one in splits]
-    matched, share = interval(splits, points)[0], float(np.mean([point.share for point in points]))
-    within = [one.capped[JOINT][BUDGET] for one in splits]
-    gain, low, _ = interval(splits, within)
-    spent = float(np.mean([point.share for point in within]))
+    gain, low, _ = interval(splits, points)
+    share = float(np.mean([point.share for point in points]))
+    capped = [one.capped[JOINT][BUDGET] for one in splits]
+    within, within_low, _ = interval(splits, capped)
+    spent = float(np.mean([point.share for point in capped]))
     full = float(np.mean([one.capped[JOINT][1.0].gain.mean() - one.trained_gain for one in splits]))
     ece = np.mean([one.ece for one in splits], axis=0)
     per_model = float(np.mean([one.ece_per_model for one in splits], axis=0).max())
     worst = min(float(np.mean([point.gain.mean() for point in points])) for points in pools.values())
     return [
-        Goal(
-            f"within {BUDGET:g} of the best single model's cost, mean gain over it at least 0",
-            gain,
-            gain >= 0,
-        ),
+        Goal("mean gain over the best single model at least 0", gain, gain >= 0.0),
         Goal("its 95% interval above -0.006", low, low > -0.006),
-        Goal(f"which costs at most {BUDGET:g} in the test part too", spent, spent <= BUDGET),
-        Goal(
-            "where it matches the best single model in training, mean gain at least 0", matched, matched >= 0
-        ),
         Goal(f"at a cost share of at most {BUDGET:g}", share, share <= BUDGET),
+        Goal(f"as good as a budget of {BUDGET:g} buys, mean gain at least 0", within, within >= 0.0),
+        Goal("the 95% interval of that above -0.006", within_low, within_low > -0.006),
+        Goal(f"that at a cost share of at most {BUDGET:g}", spent, spent <= BUDGET),
         Goal(
             "at cost 1.0, gain over the single model chosen in training at least 0.012", full, full >= 0.012
         ),
