@@ -91,9 +91,8 @@ class ModelCard:
     max_concurrency: int | None = None
 
     def __post_init__(self) -> None:
-        for field_ in fields(
-            self
-        ):  # what a table of prices holds are numpy's numbers, which no checkpointer keeps
+        # what a table of prices holds are numpy's numbers, which no checkpointer keeps
+        for field_ in fields(self):
             if isinstance(value := getattr(self, field_.name), np.generic):
                 object.__setattr__(self, field_.name, value.item())
 
